@@ -1,0 +1,39 @@
+/**
+ * Every number that a node counts, with its help text and unit: names only, no library. ops/metrics.ts turns the table into
+ * Prometheus metrics with the prefix `lumesh_`; whoever counts something adds its row here.
+ */
+
+export interface MetricRow {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Name of the one label, for metrics that have one. */
+  readonly label?: string;
+  /** Upper bounds of a histogram's buckets, in the metric's unit. */
+  readonly buckets?: readonly number[];
+}
+
+/** Gauges are read when asked for (ops/metrics.ts `gauge`), counters and histograms are fed through the Meter port. */
+export const METRICS = {
+  connections: { type: 'gauge', help: 'Open client connections.', label: 'protocol' },
+  subscriptions: { type: 'gauge', help: 'Subscriptions of local subscribers.' },
+  channels: { type: 'gauge', help: 'Channels with at least one local subscriber.' },
+  peers: { type: 'gauge', help: 'Members in the view, by state.', label: 'state' },
+  peer_queue_bytes: { type: 'gauge', help: 'Bytes waiting to be sent to a peer.', label: 'peer' },
+  messages_received_total: { type: 'counter', help: 'Messages received from clients.', label: 'protocol' },
+  publishes_total: { type: 'counter', help: 'Publishes that entered the mesh at this node.' },
+  deliveries_total: { type: 'counter', help: 'Messages handed to local subscribers.' },
+  drops_total: { type: 'counter', help: 'Messages or connections given up, by reason.', label: 'reason' },
+  publish_seconds: {
+    type: 'histogram',
+    help: 'Time from a publish to its complete counts, in seconds.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+  },
+} as const satisfies Readonly<Record<string, MetricRow>>;
+
+export type MetricName = keyof typeof METRICS;
+type OfType<T extends MetricRow['type']> = {
+  [K in MetricName]: (typeof METRICS)[K]['type'] extends T ? K : never;
+}[MetricName];
+export type CounterName = OfType<'counter'>;
+export type GaugeName = OfType<'gauge'>;
+export type HistogramName = OfType<'histogram'>;
