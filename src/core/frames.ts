@@ -1,6 +1,7 @@
 /**
  * The frames that two nodes exchange, as the core sees them. wire/ turns them into bytes (proto/peer.proto has one message
  * per kind with the same field names); the simulator passes them as they are. ROUTING.md says when each is sent.
+ * Fields are plain: strings, numbers (whole, not negative, below 2^53), booleans, bytes, and arrays of such records.
  */
 
 /** A member as gossip tells of it. `incarnation` refutes suspicion (SWIM), `gen` refutes death (ROUTING "Identity and view"). */
@@ -27,6 +28,7 @@ export interface Identity {
 }
 
 // ── control lane: sessions ──
+/** The dialer's first frame on a link. */
 export interface Hello {
   readonly kind: 'hello';
   readonly protocolMin: number;
@@ -34,20 +36,36 @@ export interface Hello {
   readonly self: MemberRecord;
   readonly digest: string;
   readonly members: readonly MemberRecord[];
-  /** Number of the last data frame received from exactly this peer process, 0 for none (rule 16). */
+  /** The dialer's count of its dials: of two links of one dialer the higher number is the newer. ACCEPT repeats it. */
+  readonly session: number;
+  /** Epoch and number of the last numbered data frame that arrived from the other side, 0 and 0 for none (rule 16). */
+  readonly lastEpoch: number;
   readonly lastReceived: number;
   /** True when this node has passed its join gate. */
   readonly ready: boolean;
 }
+/** The answer to HELLO that opens the session; precedes every other frame of it. */
 export interface Accept extends Omit<Hello, 'kind'> {
   readonly kind: 'accept';
 }
+/** The answer to HELLO, or to ACCEPT, that opens no session. */
 export interface Reject {
   readonly kind: 'reject';
-  /** accused: that identity was declared dead; redirect: the other side dials; duplicate: a session exists; protocol: no common version. */
-  readonly reason: 'accused' | 'redirect' | 'duplicate' | 'protocol' | 'self';
+  /** accused: that identity was declared dead; redirect: the other side dials; duplicate: a newer session exists; protocol: no common version; name: another living process has that node id. */
+  readonly reason: 'accused' | 'redirect' | 'duplicate' | 'protocol' | 'self' | 'name';
   readonly text: string;
   readonly members: readonly MemberRecord[];
+}
+/** A member that leaves says so to each member: from now on send me nothing (rule 18). */
+export interface Goodbye {
+  readonly kind: 'goodbye';
+  readonly members: readonly MemberRecord[];
+}
+/** The answer to GOODBYE: the last number that was sent to the leaving member, so that it knows what is still under way. */
+export interface GoodbyeAck {
+  readonly kind: 'goodbyeAck';
+  readonly epoch: number;
+  readonly lastSent: number;
 }
 
 // ── control lane: membership (SWIM) ──
@@ -83,32 +101,105 @@ export interface State {
   readonly members: readonly MemberRecord[];
 }
 
-// ── control lane: routing ──
+// ── control lane: views and interest ──
+/** "My view is `digest` now"; `members` are the records that changed since this session was last told any. */
 export interface Announce {
   readonly kind: 'announce';
   readonly digest: string;
   readonly members: readonly MemberRecord[];
 }
+/** Repeats the announced digest; `members` as in Announce, so that both know what the other knows. */
 export interface AnnounceAck {
   readonly kind: 'announceAck';
   readonly digest: string;
   readonly members: readonly MemberRecord[];
 }
+/** "You have all my interest for the channels that you own in the view `digest`." */
 export interface Sync {
   readonly kind: 'sync';
   readonly digest: string;
 }
+export interface RegisterEntry {
+  readonly channel: string;
+  /** From one counter of the registering process, so a version names its channel too. */
+  readonly version: number;
+  /** True: REG, false: UNREG. */
+  readonly on: boolean;
+}
 export interface Register {
   readonly kind: 'register';
-  readonly entries: readonly { readonly channel: string; readonly version: number; readonly on: boolean }[];
+  readonly entries: readonly RegisterEntry[];
 }
 export interface RegisterAck {
   readonly kind: 'registerAck';
-  readonly entries: readonly { readonly channel: string; readonly version: number }[];
+  readonly versions: readonly number[];
+}
+
+// ── control lane: look-ups and leases ──
+/** "Who is interested in `channel`?", asked of an owner by a node whose view is `digest` (rule 6). */
+export interface Lookup {
+  readonly kind: 'lookup';
+  readonly id: number;
+  readonly channel: string;
+  readonly digest: string;
+  /** The asker would like to keep the answer for a while (rule 9). */
+  readonly lease: boolean;
+}
+export interface LookupAnswer {
+  readonly kind: 'lookupAnswer';
+  readonly id: number;
+  /** The answering node's view. */
+  readonly digest: string;
+  /** False: WRONG_VIEW, `nodes` is empty. */
+  readonly valid: boolean;
+  readonly nodes: readonly string[];
+  /** How long the asker may keep the answer, counted from when it sent the question; 0: not at all. */
+  readonly leaseMs: number;
+}
+/** To a lease holder: `nodeId` became interested, or no longer is. */
+export interface LeaseUpdate {
+  readonly kind: 'leaseUpdate';
+  readonly id: number;
+  readonly channel: string;
+  readonly nodeId: string;
+  readonly on: boolean;
+}
+/** To a lease holder: drop the lease on that channel; on all channels when it is empty. */
+export interface LeaseRevoke {
+  readonly kind: 'leaseRevoke';
+  readonly id: number;
+  readonly channel: string;
+}
+/** Answers LeaseUpdate and LeaseRevoke. */
+export interface LeaseAck {
+  readonly kind: 'leaseAck';
+  readonly id: number;
+}
+
+// ── control lane: relay around a one-way break (rule 15) ──
+/** Frames of a session between `from` and `to` that runs through the receiver; the last hop hands them to `to`. */
+export interface Relay {
+  readonly kind: 'relay';
+  readonly from: string;
+  readonly to: string;
+  readonly lane: 'control' | 'data';
+  readonly frames: readonly Frame[];
+}
+/** The relayed session between `from` and `to` cannot go on. */
+export interface RelayEnd {
+  readonly kind: 'relayEnd';
+  readonly from: string;
+  readonly to: string;
 }
 
 // ── data lane ──
-/** `seq` numbers this peer's publishes; `delivered` names it. */
+/** First data frame of every session: my numbered frames are of `epoch`, the next one is `first` (rule 16). */
+export interface Numbering {
+  readonly kind: 'numbering';
+  readonly epoch: number;
+  readonly first: number;
+}
+/** Numbered. `seq` counts the numbered frames from this node to that peer; `delivered` names it. */
 export interface Publish {
   readonly kind: 'publish';
   readonly seq: number;
@@ -116,16 +207,18 @@ export interface Publish {
   readonly binary: boolean;
   readonly data: Uint8Array;
 }
+/** Numbered. So many messages to you were refused since the last one (rule 14); `channels` are theirs, empty when too many. */
+export interface Dropped {
+  readonly kind: 'dropped';
+  readonly seq: number;
+  readonly count: number;
+  readonly channels: readonly string[];
+}
+/** Counts of the numbered frames from `seq` on, in order: triples of (how many frames, success of each, fail of each). */
 export interface DeliveredFrame {
   readonly kind: 'delivered';
   readonly seq: number;
-  readonly success: number;
-  readonly fail: number;
-}
-/** So many frames to you were refused since the last batch (rule 14). */
-export interface Dropped {
-  readonly kind: 'dropped';
-  readonly count: number;
+  readonly counts: readonly number[];
 }
 /** A request to the node itself: `op` names it (send, call, channel …), `body` is its own business. */
 export interface Ask {
@@ -140,22 +233,37 @@ export interface Reply {
   readonly ok: boolean;
   readonly body: Uint8Array;
 }
+/** A message that only tests the way; the receiver answers with its echo. */
+export interface Canary {
+  readonly kind: 'canary';
+  readonly id: number;
+}
+export interface CanaryEcho {
+  readonly kind: 'canaryEcho';
+  readonly id: number;
+}
 
+export type MembershipFrame = Ping | PingAck | PingRequest | PingNack | Gossip | State;
 export type ControlFrame =
   | Hello
   | Accept
   | Reject
-  | Ping
-  | PingAck
-  | PingRequest
-  | PingNack
-  | Gossip
-  | State
+  | Goodbye
+  | GoodbyeAck
+  | MembershipFrame
   | Announce
   | AnnounceAck
   | Sync
   | Register
-  | RegisterAck;
-export type DataFrame = Publish | DeliveredFrame | Dropped | Ask | Reply;
+  | RegisterAck
+  | Lookup
+  | LookupAnswer
+  | LeaseUpdate
+  | LeaseRevoke
+  | LeaseAck
+  | Relay
+  | RelayEnd;
+export type NumberedFrame = Publish | Dropped;
+export type DataFrame = Numbering | NumberedFrame | DeliveredFrame | Ask | Reply | Canary | CanaryEcho;
 export type Frame = ControlFrame | DataFrame;
 export type FrameKind = Frame['kind'];
