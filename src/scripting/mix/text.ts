@@ -1,0 +1,80 @@
+/**
+ * Splitting and query strings (`mix.str_split`, `mix.parse_str`). A Lua string is bytes; here it is a JavaScript string with
+ * one character per byte (latin1), so that splitting and searching stay byte-exact.
+ */
+import { Refused } from './refused.js';
+
+/** What a query string turns into: text, or a table with text and integer keys. */
+export type QueryTable = Map<string | number, string | QueryTable>;
+
+/** Bounds of one query string, as PHP's max_input_vars and max_input_nesting_level. */
+const MAX_VARIABLES = 1000;
+const MAX_NESTING = 64;
+
+/** An empty separator splits into UTF-8 characters; a byte that is none stands alone. */
+export function strSplit(text: string, separator: string): string[] {
+  if (separator !== '') return text.split(separator);
+  return text.match(/[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|[\s\S]/g) ?? [];
+}
+
+/**
+ * PHP's parse_str: `a=1&b[]=2&c[k][l]=3`. In the first part of a name, dots and spaces become `_`. `[]` counts from 1, as Lua
+ * does; an index that is written out stays what it is.
+ */
+export function parseStr(text: string): QueryTable | Refused {
+  const root: QueryTable = new Map();
+  let variables = 0;
+  for (const pair of text.split('&')) {
+    if (pair === '') continue;
+    if (++variables > MAX_VARIABLES) return new Refused(`more than ${MAX_VARIABLES} variables`);
+    const equals = pair.indexOf('=');
+    const name = percentDecode(equals < 0 ? pair : pair.slice(0, equals), true);
+    const value = equals < 0 ? '' : percentDecode(pair.slice(equals + 1), true);
+    const problem = place(root, name.replace(/^ +/, ''), value);
+    if (problem !== null) return new Refused(problem);
+  }
+  return root;
+}
+
+/** Puts a value under a name such as `c[k][]`. Names without a beginning are skipped, as in PHP. */
+function place(root: QueryTable, name: string, value: string): string | null {
+  const open = name.indexOf('[');
+  const hasPath = open > 0 && name.indexOf(']', open) > 0;
+  const first = (hasPath ? name.slice(0, open) : name).replace(/[. [\0]/g, '_');
+  if (first === '' || open === 0) return null;
+  const path = [first];
+  if (hasPath) {
+    let rest = name.slice(open);
+    for (let end = rest.indexOf(']'); rest.startsWith('[') && end > 0; end = rest.indexOf(']')) {
+      path.push(rest.slice(1, end));
+      rest = rest.slice(end + 1);
+    }
+  }
+  if (path.length > MAX_NESTING) return `a name with more than ${MAX_NESTING} levels`;
+  let table = root;
+  for (let i = 0; i < path.length - 1; i++) {
+    const key = keyOf(path[i]!, table);
+    let next = table.get(key);
+    if (!(next instanceof Map)) {
+      next = new Map();
+      table.set(key, next);
+    }
+    table = next;
+  }
+  table.set(keyOf(path[path.length - 1]!, table), value);
+  return null;
+}
+
+function keyOf(part: string, table: QueryTable): string | number {
+  if (part !== '') return /^(0|-?[1-9][0-9]{0,14})$/.test(part) ? Number(part) : part;
+  let last = 0;
+  for (const key of table.keys()) if (typeof key === 'number' && key > last) last = key;
+  return last + 1;
+}
+
+/** `%41` → `A`; a `%` without two hex digits stays as it is. `plus`: `+` is a space (query strings). */
+export function percentDecode(text: string, plus: boolean): string {
+  const spaced = plus ? text.replace(/\+/g, ' ') : text;
+  if (!spaced.includes('%')) return spaced;
+  return spaced.replace(/%([0-9a-fA-F]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+}
