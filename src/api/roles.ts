@@ -45,7 +45,7 @@ export type CallOutcome =
 export const CALLS = ['set_context_value', 'set_context', 'subscribe', 'unsubscribe', 'close'] as const;
 export type CallName = (typeof CALLS)[number];
 
-/** A back end that subscribes through the API. */
+/** A back end that subscribes through the API: gRPC `Subscribe`, or `mesh.subscribe` of the WebSocket API (used by `lumesh subscribe` and the console). */
 export interface BackEndSubscriber extends Subscriber {
   /** Takes one message without waiting; false when it could not (over its bound, closed). */
   take(message: Message): boolean;
