@@ -1,0 +1,60 @@
+/** What a Mesh says about itself to people and tools: shapes only. */
+
+export type Phase = 'joining' | 'ready' | 'leaving' | 'left';
+
+/** One other member, as this node sees it. Times in milliseconds. */
+export interface PeerReport {
+  readonly nodeId: string;
+  readonly boot: number;
+  readonly state: string;
+  readonly role: string;
+  readonly address: string;
+  readonly api: string;
+  readonly version: string;
+  /** True while there is a session with it; `relayedBy` names the third node when it runs through one (rule 15). */
+  readonly connected: boolean;
+  readonly relayedBy: string | null;
+  /** Of the last canary; null before the first echo. */
+  readonly roundTripMs: number | null;
+  /** Since the last canary echo; null before the first. */
+  readonly lastCanaryMs: number | null;
+  /** What waits for it or is not acknowledged by it. */
+  readonly queueBytes: number;
+  readonly queueFrames: number;
+  /** Messages to it that were refused because its queue was full, since it is known. */
+  readonly dropped: number;
+  /** The view that it announced; empty before the first announcement. */
+  readonly announcedDigest: string;
+  /** It acknowledged this node's present view (rule 3), and it sent all its interest for it (rule 2). */
+  readonly settled: boolean;
+  readonly synced: boolean;
+}
+
+export type RouteReason = 'subscribers here' | 'interest' | 'lease' | 'other view' | 'no sync mark' | 'whole view';
+
+/** How a publish on a channel would go now. */
+export interface ChannelExplanation {
+  readonly channel: string;
+  readonly subscribers: number;
+  readonly owners: readonly string[];
+  readonly route: readonly { readonly nodeId: string; readonly why: RouteReason }[];
+  /** A publish now would first ask an owner. */
+  readonly lookup: boolean;
+}
+
+export interface MeshCounts {
+  /** Channels with a local subscriber, their subscriptions, and channels whose interest is still registered. */
+  readonly channels: number;
+  readonly subscriptions: number;
+  readonly interest: number;
+  /** (channel, node) rows that this node keeps as an owner. */
+  readonly directory: number;
+  /** Leases granted to others and held from others; look-ups and publishes that wait now. */
+  readonly leasesGranted: number;
+  readonly leasesHeld: number;
+  readonly lookups: number;
+  readonly publishesWaiting: number;
+  /** Subscribes that wait for the mesh. */
+  readonly subscribesWaiting: number;
+  readonly tombstones: number;
+}
