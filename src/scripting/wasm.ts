@@ -4,16 +4,21 @@
  */
 import { LuaFactory } from 'wasmoon';
 
-/** The exports of one instance: `lua_gettop`, `lua_pushlstring`, `malloc` … as plain functions, and `memory`. */
-export type LuaExports = WebAssembly.Exports & { readonly memory: WebAssembly.Memory };
+/** The exports of one instance: `lua_gettop`, `lua_pushlstring`, `malloc` … as plain functions. */
+export type LuaExports = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 type LuaWasm = Awaited<ReturnType<LuaFactory['getLuaModule']>>;
+type Instance = { readonly exports: LuaExports };
+type Instantiate = (...args: unknown[]) => Promise<Instance | { readonly instance: Instance }>;
+
+/** The part of the global WebAssembly that is used here; Node's types leave it out. */
+const host = (globalThis as unknown as { WebAssembly: { instantiate: Instantiate } }).WebAssembly;
 
 /** Loads one instance of its own: memory, states and all. `wasm` is wasmoon's wrapping of it, for what is not called often. */
 export async function loadWasm(): Promise<{ readonly wasm: LuaWasm; readonly exports: LuaExports }> {
-  const wasm = turn.then(loadAlone, loadAlone);
-  turn = wasm;
-  return wasm;
+  const loaded = turn.then(loadAlone, loadAlone);
+  turn = loaded;
+  return loaded;
 }
 
 /** Loads happen one after the other, since each looks at what WebAssembly.instantiate returns meanwhile. */
@@ -21,19 +26,18 @@ let turn: Promise<unknown> = Promise.resolve();
 
 async function loadAlone(): Promise<{ readonly wasm: LuaWasm; readonly exports: LuaExports }> {
   let exports: LuaExports | undefined;
-  const original = WebAssembly.instantiate;
-  const watching = async (...args: Parameters<typeof original>) => {
-    const result: unknown = await original(...args);
-    const instance = (result as { instance?: WebAssembly.Instance }).instance ?? (result as WebAssembly.Instance);
-    if ('lua_gettop' in instance.exports) exports = instance.exports as LuaExports;
+  const original = host.instantiate;
+  host.instantiate = async (...args) => {
+    const result = await original(...args);
+    const instance = 'instance' in result ? result.instance : result;
+    if ('lua_gettop' in instance.exports) exports = instance.exports;
     return result;
   };
-  WebAssembly.instantiate = watching as unknown as typeof original;
   try {
     const wasm = await new LuaFactory().getLuaModule();
     if (exports === undefined) throw new Error('wasmoon was loaded without WebAssembly.instantiate: other version?');
     return { wasm, exports };
   } finally {
-    WebAssembly.instantiate = original;
+    host.instantiate = original;
   }
 }
