@@ -18,6 +18,8 @@ export interface MemberRecord {
   /** host:port of the node's HTTP API, for people and tools; may be empty. */
   readonly api: string;
   readonly version: string;
+  /** nodeId of the member that suspects it or declared it dead (Lifeguard counts independent ones); empty otherwise. */
+  readonly accuser: string;
 }
 
 /** A process: (nodeId, boot, gen). */
