@@ -1,5 +1,6 @@
 /** The command line: its commands, their options, and how their failures are shown (CONFIG.md "command line"). */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { configurationDoc } from '../config/doc.js';
 import { ConfigError } from '../config/problems.js';
 import { InvariantError } from '../errors.js';
 import { channel, members, publish, send, subscribe } from './ask.js';
@@ -8,10 +9,10 @@ import { checkConfig, hashPassword, printConfig } from './configure.js';
 import { connect } from './connect.js';
 import { demo } from './demo.js';
 import { CommandError, EXIT } from './exit.js';
-import { simulate } from './simulate.js';
-import { start } from './start.js';
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
+
+// `start` and `sim` load the whole node, the other commands need not wait for that: hence the two imports on demand.
 
 /** Runs one command line and returns its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -54,7 +55,7 @@ function program(): Command {
     .option('--seed <s>', 'replay one seed and print its transcript', count)
     .option('--nodes <n>', 'nodes in each run, instead of what the seed draws', count)
     .option('--without <rule>', 'leave one rule of the protocol out: some seed must then fail')
-    .action((options) => simulate(options, print));
+    .action(async (options) => (await import('./simulate.js')).simulate(options, print));
   root
     .command('version')
     .description('print the version')
@@ -69,7 +70,7 @@ function nodes(root: Command): void {
     .option('--config <file>', 'YAML file with the settings', process.env.LUMESH_CONFIG)
     .option('--set <path=value>', 'set one setting, such as cluster.port=6788 (repeatable)', collect, [])
     .option('--workers <n>', 'run so many nodes that share the client and API ports', count, 1)
-    .action((options) => start(options, print));
+    .action(async (options) => (await import('./start.js')).start(options, print));
   root
     .command('demo')
     .description('run three nodes on this machine and print what to try')
@@ -125,6 +126,10 @@ function configuration(root: Command): void {
     .description('only check a file')
     .argument('<file>')
     .action((file) => checkConfig(file, print));
+  config
+    .command('docs', { hidden: true })
+    .description('write docs/configuration.md to standard output')
+    .action(() => void process.stdout.write(configurationDoc()));
   config
     .command('hash')
     .description('print the hash of a password for access.users')

@@ -25,7 +25,16 @@ export interface Origins {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** `path=value` of each --set. */
   readonly flags?: readonly string[];
+  /** Settings given by a program instead of a file. */
+  readonly settings?: DeepPartial<Config>;
 }
+
+/** The same shape with every part optional, down to list items. */
+export type DeepPartial<T> = T extends readonly (infer Item)[]
+  ? DeepPartial<Item>[]
+  : T extends object
+    ? { [K in keyof T]?: DeepPartial<T[K]> }
+    : T;
 
 /** Variables that start with LUMESH_ and are no settings. */
 const OTHER_VARIABLES = new Set(['LUMESH_USER', 'LUMESH_API', 'LUMESH_CONFIG']);
@@ -34,7 +43,7 @@ const OTHER_VARIABLES = new Set(['LUMESH_USER', 'LUMESH_API', 'LUMESH_CONFIG']);
 export function loadConfig(origins: Origins): Loaded {
   const problems: Problem[] = [];
   const sources = new Map<string, string>();
-  const tree = origins.file ? readFile(origins.file, sources, problems) : {};
+  const tree = origins.file ? readFile(origins.file, sources, problems) : given(origins.settings, sources);
   for (const [name, value] of Object.entries(origins.env ?? {})) {
     if (!name.startsWith('LUMESH_') || OTHER_VARIABLES.has(name) || value === undefined) continue;
     const path = pathOfVariable(name);
@@ -54,6 +63,13 @@ export function loadConfig(origins: Origins): Loaded {
   else problems.push(...brokenRules(parsed.data).map((rule) => ({ ...rule, source: sourceOf(rule.path) })));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return { config: parsed.data, sources, folder: resolve(origins.file ? dirname(origins.file) : '.') };
+}
+
+/** A copy of what a program gave, to be completed; its own object stays as it is. */
+function given(settings: DeepPartial<Config> | undefined, sources: Map<string, string>): Record<string, unknown> {
+  const tree = structuredClone(settings ?? {}) as Record<string, unknown>;
+  note(tree, '', 'createNode', sources);
+  return tree;
 }
 
 function readFile(file: string, sources: Map<string, string>, problems: Problem[]): Record<string, unknown> {
