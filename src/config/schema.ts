@@ -119,6 +119,12 @@ const api = z.strictObject({
     10000000,
     'calls/s',
   ),
+  origins: z
+    .array(z.string().regex(/^https?:\/\/[^\s/]+$/, 'an origin such as https://console.example.com'))
+    .default([])
+    .meta({
+      doc: 'Other origins whose web pages may call the API from a browser (CORS). Empty: only the console of the node itself.',
+    }),
   tls: serverTls('back ends'),
 });
 

@@ -28,6 +28,11 @@ export const METRICS = {
     help: 'Time from a publish to its complete counts, in seconds.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   },
+  api_requests_total: { type: 'counter', help: 'Calls of back ends, by transport.', label: 'transport' },
+  api_errors_total: { type: 'counter', help: 'Errors that back ends were answered with, by kind.', label: 'kind' },
+  api_connections: { type: 'gauge', help: 'Open WebSocket API connections and gRPC streams.', label: 'transport' },
+  queue_depth: { type: 'gauge', help: 'Values of mix.queue that wait for a consumer, by topic.', label: 'topic' },
+  queue_age_seconds: { type: 'gauge', help: 'Age of the oldest waiting value, in seconds.', label: 'topic' },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
 export type MetricName = keyof typeof METRICS;

@@ -1,0 +1,87 @@
+/**
+ * What every call passes before it runs, whatever it came by: login, role, rate limits; and what is counted about it. One gate
+ * serves all transports of a node.
+ */
+import type { AccessConfig, ApiConfig } from '../config/schema.js';
+import { MeshError } from '../errors.js';
+import { Access, type Caller, type Role } from './access.js';
+import { RateLimit } from './limits.js';
+import type { Backplane } from './roles.js';
+
+export type Transport = 'http' | 'websocket' | 'grpc';
+
+export class Gate {
+  readonly access: Access;
+  /** From drain() on: readiness is false and no new connection is taken. */
+  draining = false;
+  readonly allowedOrigins: ReadonlySet<string>;
+  private readonly rate: RateLimit;
+
+  constructor(
+    api: ApiConfig,
+    access: AccessConfig,
+    private readonly backplane: Backplane,
+    now: () => number,
+  ) {
+    this.access = new Access(access, now);
+    this.rate = new RateLimit(api.requestsPerSecond, now);
+    this.allowedOrigins = new Set(api.origins);
+  }
+
+  /**
+   * Refuses what a browser sends for a page of another site: such a page could otherwise publish through the login that the
+   * browser remembers, or through a node that trusts its own machine. Back ends send no Origin header.
+   */
+  originRefusal(origin: string, host: string): MeshError | null {
+    if (origin === '' || origin === `http://${host}` || origin === `https://${host}`) return null;
+    if (this.allowedOrigins.has(origin)) return null;
+    return new MeshError('forbidden', `pages of ${origin.slice(0, 200)} may not call this API (api.origins)`);
+  }
+
+  /** Whether a call must know its address: only then is it worth asking the socket for it. */
+  get needsAddress(): boolean {
+    return !this.access.open || this.rate.perSecond > 0;
+  }
+
+  /** Counts a call and says why it may not run; null when it may. */
+  refusal(transport: Transport, caller: Caller, address: string, role: Role): MeshError | null {
+    this.backplane.meter.count('api_requests_total', 1, transport);
+    return this.access.refusal(caller, role) ?? this.rate.refusal(caller.name === '' ? address : caller.name);
+  }
+
+  /** Counts an error that a back end was answered with. */
+  failed(error: MeshError): void {
+    this.backplane.meter.count('api_errors_total', 1, error.kind);
+  }
+
+  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
+    const { ready, reasons } = this.backplane.readiness();
+    if (!this.draining) return { ready, reasons };
+    return { ready: false, reasons: reasons.includes('draining') ? reasons : [...reasons, 'draining'] };
+  }
+
+  /** An exception out of our own code: a bug, answered as such and logged, never passed on. */
+  bug(error: unknown): MeshError {
+    this.backplane.log.error('a call of the API failed inside', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    return new MeshError('internal', 'internal error; the log of this node says more');
+  }
+}
+
+/** The text of an address that uWebSockets.js prints: IPv4 also where it came mapped into IPv6. */
+export function addressText(bytes: ArrayBuffer): string {
+  const text = Buffer.from(bytes).toString('latin1');
+  const mapped = /^0000:0000:0000:0000:0000:ffff:([0-9a-f]{2})([0-9a-f]{2}):([0-9a-f]{2})([0-9a-f]{2})$/.exec(text);
+  return mapped === null
+    ? plainAddress(text)
+    : mapped
+        .slice(1)
+        .map((byte) => Number.parseInt(byte, 16))
+        .join('.');
+}
+
+/** Node prints mapped addresses as ::ffff:1.2.3.4. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

@@ -1,0 +1,53 @@
+/** What the API port serves beside the calls: metrics, health, the OpenAPI document, the console, and "no such path". */
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import { MeshError } from '../errors.js';
+import { Exchange } from './exchange.js';
+import type { Gate } from './gate.js';
+import { openApi } from './openapi.js';
+import type { Backplane } from './roles.js';
+
+/** A file of the console by its URL path ("/" is its page); null when there is none. */
+export type Asset = (path: string) => { readonly type: string; readonly body: string | Uint8Array } | null;
+
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+export function routePages(app: TemplatedApp, gate: Gate, backplane: Backplane, asset: Asset): void {
+  const document = JSON.stringify(openApi(backplane.version));
+  const open = (path: string, serve: (exchange: Exchange) => void): void => {
+    app.get(path, (res, req) => {
+      const exchange = new Exchange(gate, res, req);
+      if (exchange.isOver) return;
+      if (gate.access.metricsOpen) serve(exchange);
+      else exchange.admit('read', () => serve(exchange));
+    });
+  };
+  open('/healthz', (exchange) => exchange.json('{"alive":true}'));
+  open('/readyz', (exchange) => {
+    const { ready, reasons } = gate.readiness();
+    const body = JSON.stringify({ ready, reasons });
+    exchange.answer({ status: ready ? 200 : 503, type: 'application/json', body });
+  });
+  open('/metrics', (exchange) => {
+    backplane.metrics().then(
+      (body) => exchange.answer({ status: 200, type: METRICS_TYPE, body }),
+      (error) => exchange.refuse(gate.bug(error)),
+    );
+  });
+  app.get('/openapi.json', (res, req) => {
+    const exchange = new Exchange(gate, res, req);
+    exchange.admit('read', () => exchange.json(document));
+  });
+  app.any('/*', (res, req) => other(gate, asset, res, req));
+}
+
+function other(gate: Gate, asset: Asset, res: HttpResponse, req: HttpRequest): void {
+  const path = req.getUrl();
+  const method = req.getMethod();
+  const exchange = new Exchange(gate, res, req);
+  const page = method === 'get' || method === 'head' ? asset(path) : null;
+  if (page === null) return exchange.refuse(new MeshError('no_such_method', `no such path: ${path.slice(0, 200)}`));
+  exchange.admit('read', () => {
+    const headers = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-cache' };
+    exchange.answer({ status: 200, type: page.type, body: page.body, headers });
+  });
+}

@@ -1,0 +1,222 @@
+/** One connection of the WebSocket API: reads requests, writes answers and events, and gives back what it held when it closes. */
+import { isUtf8 } from 'node:buffer';
+import type { Message } from '../core/message.js';
+import { MeshError } from '../errors.js';
+import type { Caller, Role } from './access.js';
+import { BackEnd } from './back-end.js';
+import { type Answer, CALL_LIST, type Request } from './calls.js';
+import { tooLarge } from './exchange.js';
+import {
+  errorEnvelope,
+  mayBeRounded,
+  type Params,
+  parseObject,
+  resultEnvelope,
+  withLongIntegersAsText,
+} from './json.js';
+import { TokenBucket, tooFast } from './limits.js';
+import { invalid } from './operations.js';
+import type { Consumer } from './queue.js';
+import type { WebSocketShell } from './websocket.js';
+
+/** What a session uses of uWebSockets.js' WebSocket. */
+export interface SessionSocket {
+  send(text: string, isBinary: boolean): number;
+  cork(fn: () => void): unknown;
+  end(code: number, reason: string): void;
+  getBufferedAmount(): number;
+}
+
+/** Requests of one connection that may wait for their outcome at the same time. */
+const MAX_UNDER_WAY = 65_536;
+const SUCCESS = '{"s":true}';
+const NO_PARAMS: Params = {};
+
+type Run = (session: Session, request: Request, answer: Answer) => void;
+
+/** Every method of the WebSocket API: those of the list, and those that belong to one connection. */
+const METHODS = new Map<string, { readonly role: Role; readonly run: Run }>();
+for (const call of CALL_LIST) {
+  METHODS.set(call.method, {
+    role: call.role,
+    run: (session, request, answer) => call.run(session.shell.operations, request, answer),
+  });
+}
+METHODS.set('queue.pop', { role: 'read', run: (session, { params }, answer) => session.pop(params.t, answer) });
+METHODS.set('queue.unpop', { role: 'read', run: (session, _, answer) => session.unpop(answer) });
+METHODS.set('mesh.subscribe', {
+  role: 'read',
+  run: (session, { params }, answer) => session.subscribe(params.c, answer),
+});
+METHODS.set('mesh.unsubscribe', { role: 'read', run: (session, _, answer) => session.unsubscribe(answer) });
+
+export class Session implements Consumer {
+  private socket: SessionSocket | null = null;
+  private readonly bucket: TokenBucket | null;
+  private readonly late: string[] = [];
+  private readonly writeLate = (): void => {
+    for (const text of this.late) this.socket?.send(text, false);
+    this.late.length = 0;
+  };
+  /** True while a message is handled: uWebSockets.js has the socket corked then, so writing at once costs nothing extra. */
+  private corked = false;
+  private underWay = 0;
+  private backEnd: BackEnd | null = null;
+
+  constructor(
+    readonly shell: WebSocketShell,
+    private readonly caller: Caller,
+    private readonly address: string,
+    private readonly flushLater: (session: Session) => void,
+  ) {
+    const perSecond = shell.limits.connectionRequestsPerSecond;
+    this.bucket = perSecond === 0 ? null : new TokenBucket(perSecond, shell.now());
+  }
+
+  opened(socket: SessionSocket): void {
+    this.socket = socket;
+  }
+
+  received(bytes: ArrayBuffer, isBinary: boolean): void {
+    this.corked = true;
+    try {
+      const size = bytes.byteLength;
+      if (size > this.shell.limits.maxBodyBytes) this.refuse(tooLarge(this.shell.limits.maxBodyBytes), null);
+      else if (isBinary && !isUtf8(bytes)) this.refuse(invalid('a message must be JSON in UTF-8'), null);
+      else this.handle(Buffer.from(bytes).toString());
+    } finally {
+      this.corked = false;
+    }
+  }
+
+  private handle(text: string): void {
+    if (text === 'ping') return this.write('pong');
+    const envelope = parseObject(text);
+    if (envelope === null) return this.refuse(invalid('a message must be a JSON object, or the text ping'), null);
+    const id = requestId(envelope, text);
+    if (id instanceof MeshError) return this.refuse(id, null);
+    const { m, p } = envelope;
+    const method = typeof m === 'string' ? METHODS.get(m) : undefined;
+    if (method === undefined) {
+      const text = m === undefined ? 'm must name a method' : `no such method: ${JSON.stringify(m).slice(0, 200)}`;
+      return this.refuse(new MeshError('no_such_method', text), id);
+    }
+    const params = p === undefined || p === null ? NO_PARAMS : p;
+    if (typeof params !== 'object' || Array.isArray(params)) return this.refuse(invalid('p must be an object'), id);
+    const refused = this.refusal(method.role);
+    if (refused !== null) return this.refuse(refused, id);
+    this.underWay++;
+    const answer: Answer = (error, json) => {
+      this.underWay--;
+      if (error !== null) this.refuse(error, id);
+      else this.write(resultEnvelope(json, id));
+    };
+    try {
+      method.run(this, { params: params as Params, exact: () => exactParams(text) }, answer);
+    } catch (error) {
+      answer(this.shell.gate.bug(error), '');
+    }
+  }
+
+  private refusal(role: Role): MeshError | null {
+    const { gate, limits } = this.shell;
+    const refused = gate.refusal('websocket', this.caller, this.address, role);
+    if (refused !== null) return refused;
+    if (this.underWay >= MAX_UNDER_WAY) return new MeshError('overloaded', `${MAX_UNDER_WAY} calls wait already`, 1);
+    if (this.bucket === null) return null;
+    const text = `${limits.connectionRequestsPerSecond} calls per second (api.connectionRequestsPerSecond)`;
+    return tooFast(this.bucket.take(this.shell.now()), text);
+  }
+
+  private refuse(error: MeshError, id: string | null): void {
+    this.shell.gate.failed(error);
+    this.write(errorEnvelope(error, id));
+  }
+
+  /** Writes at once where that is cheap, else with everything else of this turn. */
+  private write(text: string): void {
+    if (this.socket === null) return;
+    if (this.corked) this.socket.send(text, false);
+    else if (this.late.push(text) === 1) this.flushLater(this);
+  }
+
+  /** Writes what came after its message was handled. */
+  flush(): void {
+    this.socket?.cork(this.writeLate);
+  }
+
+  end(code: number, reason: string): void {
+    this.flush();
+    this.socket?.end(code, reason);
+  }
+
+  closed(): void {
+    this.socket = null;
+    this.late.length = 0;
+    this.shell.queue.gone(this);
+    this.backEnd?.unsubscribeAll();
+  }
+
+  drained(): void {
+    this.shell.queue.drained(this);
+  }
+
+  // ── queue ──
+  pop(topics: unknown, answer: Answer): void {
+    answer(this.shell.queue.consume(this, topics), SUCCESS);
+  }
+
+  unpop(answer: Answer): void {
+    const done = this.shell.queue.cancel(this);
+    answer(done ? null : new MeshError('cancel_failed', 'this connection does not consume'), SUCCESS);
+  }
+
+  buffered(): number {
+    return this.socket?.getBufferedAmount() ?? 0;
+  }
+
+  /** Consumer: called by the queue at the end of a turn. */
+  writeEvents(events: readonly string[]): void {
+    this.socket?.cork(() => {
+      for (const event of events) this.socket?.send(event, false);
+    });
+  }
+
+  // ── channels ──
+  subscribe(channels: unknown, answer: Answer): void {
+    this.backEnd ??= new BackEnd(this.shell.backplane, this.shell.operations, (message) => this.take(message));
+    this.backEnd.subscribe(channels, (error) => answer(error, SUCCESS));
+  }
+
+  unsubscribe(answer: Answer): void {
+    this.backEnd?.unsubscribeAll();
+    answer(null, SUCCESS);
+  }
+
+  private take({ channel, data, binary }: Message): boolean {
+    if (this.socket === null) return false;
+    if (this.socket.getBufferedAmount() > this.shell.limits.maxBackpressureBytes) return false;
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const body = binary
+      ? `"t":"binary","d":"${bytes.toString('base64')}"`
+      : `"t":"text","d":${JSON.stringify(bytes.toString())}`;
+    this.write(`{"e":"mesh.subscribe","p":{"c":${JSON.stringify(channel)},${body}}}`);
+    return true;
+  }
+}
+
+/** The request's id (`i`, or `id`) as JSON text to echo; null when it has none. */
+function requestId(envelope: Params, text: string): string | null | MeshError {
+  const id = envelope.i ?? envelope.id;
+  if (id === undefined || id === null) return null;
+  if (typeof id === 'string') return JSON.stringify(id);
+  if (typeof id !== 'number' || !Number.isFinite(id)) return invalid('i must be a string or a number');
+  if (!mayBeRounded(id)) return String(id);
+  const exact = parseObject(withLongIntegersAsText(text));
+  return String(exact?.i ?? exact?.id ?? id);
+}
+
+function exactParams(text: string): Params {
+  const params = parseObject(withLongIntegersAsText(text))?.p;
+  return typeof params === 'object' && params !== null ? (params as Params) : NO_PARAMS;
+}

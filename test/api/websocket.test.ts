@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import t from 'tap';
+import { WebSocket } from 'ws';
+import { type Client, live } from './live.js';
+
+t.test('a call is answered with its id, given as i or id, as number or string', async (t) => {
+  const { mesh, socket } = await live(t);
+  mesh.result = { success: 9, fail: 0, unconfirmed: [] };
+  const client = await socket();
+  const call = { m: 'mesh.publish', p: { c: 'c', d: 'x' } };
+  t.equal(await client.ask({ ...call, i: 12345 }), '{"E":null,"r":{"s":9,"f":0},"i":12345}');
+  t.equal(await client.ask({ ...call, id: 'abc' }), '{"E":null,"r":{"s":9,"f":0},"i":"abc"}');
+  t.equal(await client.ask(call), '{"E":null,"r":{"s":9,"f":0}}');
+  const long = `{"m":"mesh.send","p":{"c":6442450944000000001,"d":"x"},"i":18446744073709551615}`;
+  t.equal(await client.ask(long), '{"E":null,"r":{"s":true},"i":18446744073709551615}');
+  t.equal(mesh.sent[0].clientId, '6442450944000000001');
+});
+
+t.test('the text ping is answered pong', async (t) => {
+  const client = await (await live(t)).socket();
+  t.equal(await client.ask('ping'), 'pong');
+});
+
+t.test('unknown fields are ignored, unknown methods and bad messages refused', async (t) => {
+  const client = await (await live(t)).socket();
+  t.match(await client.ask({ m: 'version', v: 2, i: 1, x: {} }), /"version":"1\.2\.3"/);
+  t.match(JSON.parse(await client.ask({ m: 'mesh.shout', i: 2 })), { E: { c: 105 }, i: 2 });
+  t.match(JSON.parse(await client.ask({ i: 3 })), { E: { c: 105, m: 'm must name a method' }, i: 3 });
+  t.match(JSON.parse(await client.ask('{"m":')), { E: { c: 101 } });
+  t.match(JSON.parse(await client.ask('[1]')), { E: { c: 101 } });
+  t.match(JSON.parse(await client.ask({ m: 'version', i: {} })), { E: { c: 101 } });
+  t.match(JSON.parse(await client.ask({ m: 'version', p: [], i: 4 })), { E: { c: 101 }, i: 4 });
+  t.match(JSON.parse(await client.ask({ m: 'mesh.publish', i: 5 })), { E: { c: 101, m: /d must be a string/ }, i: 5 });
+  t.equal(await client.ask('ping'), 'pong');
+});
+
+t.test('answers that come later are matched by id, in whatever order they come', async (t) => {
+  const { mesh, socket } = await live(t);
+  mesh.held = [];
+  const client = await socket();
+  for (const i of [1, 2, 3]) client.send({ m: 'mesh.publish', p: { c: 'c', d: 'x' }, i });
+  while (mesh.held.length < 3) await new Promise(setImmediate);
+  for (const answer of mesh.held.reverse()) answer();
+  const ids = [];
+  for (let n = 0; n < 3; n++) ids.push(JSON.parse(await client.next()).i);
+  t.same(ids, [3, 2, 1]);
+});
+
+t.test('a connection that closes while calls wait harms nobody', async (t) => {
+  const { mesh, socket } = await live(t);
+  mesh.held = [];
+  const client = await socket();
+  client.send({ m: 'mesh.publish', p: { c: 'c', d: 'x' }, i: 1 });
+  while (mesh.held.length < 1) await new Promise(setImmediate);
+  client.ws.terminate();
+  await client.closed;
+  mesh.held[0]();
+  mesh.held = null;
+  t.match(await (await socket()).ask({ m: 'mesh.publish', p: { c: 'c', d: 'x' } }), /"s":0/);
+});
+
+t.test('a message over the limit gets error 103 and the connection lives', async (t) => {
+  const { socket } = await live(t, { api: { maxBodyBytes: 1024 } });
+  const client = await socket();
+  t.match(JSON.parse(await client.ask('x'.repeat(1500))), { E: { c: 103 } });
+  t.equal(await client.ask('ping'), 'pong');
+});
+
+t.test('a back end subscribes to channels and gets their messages as events', async (t) => {
+  const { socket, mesh } = await live(t);
+  const client = await socket();
+  t.equal(await client.ask({ m: 'mesh.subscribe', p: { c: ['a', 'b'] }, i: 1 }), '{"E":null,"r":{"s":true},"i":1}');
+  const publisher = await socket();
+  t.equal(await publisher.ask({ m: 'mesh.publish', p: { c: 'a', d: 'hi "you"' } }), '{"E":null,"r":{"s":1,"f":0}}');
+  t.same(JSON.parse(await client.next()), { e: 'mesh.subscribe', p: { c: 'a', t: 'text', d: 'hi "you"' } });
+  await publisher.ask({ m: 'mesh.publish', p: { c: 'b', d: 'AP8=', t: 'binary' } });
+  t.same(JSON.parse(await client.next()), { e: 'mesh.subscribe', p: { c: 'b', t: 'binary', d: 'AP8=' } });
+  await client.ask({ m: 'mesh.unsubscribe' });
+  t.equal(mesh.subscribers.get('a')?.size, 0);
+  mesh.subscribeOutcome = { ok: false, reason: 'timeout' };
+  t.match(JSON.parse(await client.ask({ m: 'mesh.subscribe', p: { c: ['z'] } })), { E: { c: 104, m: /timeout/ } });
+});
+
+t.test('a back end that goes away is taken off its channels', async (t) => {
+  const { socket, mesh } = await live(t);
+  const client = await socket();
+  await client.ask({ m: 'mesh.subscribe', p: { c: ['a'] } });
+  t.equal(mesh.subscribers.get('a')?.size, 1);
+  client.ws.terminate();
+  while (mesh.subscribers.get('a')?.size) await new Promise(setImmediate);
+  t.pass('unsubscribed');
+});
+
+t.test('draining closes connections with 1012 and refuses new ones', async (t) => {
+  const { socket, api, url } = await live(t);
+  const client = await socket();
+  api.drain();
+  t.equal(await client.closed, 1012);
+  const late = new WebSocket(`${url.replace('http', 'ws')}/ws/v1`);
+  const [, response] = await once(late, 'unexpected-response');
+  t.equal(response.statusCode, 503);
+});
+
+t.test('more connections than allowed, and pages of other sites, are refused at the upgrade', async (t) => {
+  const { socket, url } = await live(t, { api: { maxConnections: 1 } });
+  const first: Client = await socket();
+  const address = `${url.replace('http', 'ws')}/ws/v1`;
+  const [, full] = await once(new WebSocket(address), 'unexpected-response');
+  t.equal(full.statusCode, 429);
+  const [, foreign] = await once(new WebSocket(address, { origin: 'https://evil.example.com' }), 'unexpected-response');
+  t.equal(foreign.statusCode, 403);
+  t.equal(await first.ask('ping'), 'pong');
+});
