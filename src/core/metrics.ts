@@ -23,6 +23,12 @@ export const METRICS = {
   publishes_total: { type: 'counter', help: 'Publishes that entered the mesh at this node.' },
   deliveries_total: { type: 'counter', help: 'Messages handed to local subscribers.' },
   drops_total: { type: 'counter', help: 'Messages or connections given up, by reason.', label: 'reason' },
+  suspicions_total: { type: 'counter', help: 'Members that came under suspicion, as this node sees it.' },
+  refutations_total: {
+    type: 'counter',
+    help: 'Times this node had to contradict what others said of it.',
+    label: 'of',
+  },
   publish_seconds: {
     type: 'histogram',
     help: 'Time from a publish to its complete counts, in seconds.',

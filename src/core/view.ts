@@ -4,7 +4,7 @@
  */
 import type { MemberRecord } from './frames.js';
 import { type Hash, hash128 } from './hash.js';
-import { byNodeId, isLive } from './member.js';
+import { byNodeId, isLive, sameIdentity } from './member.js';
 import { Ring, type RingShape } from './ring.js';
 
 export class View {
@@ -54,4 +54,47 @@ function memberHash(member: MemberRecord): Hash {
 
 function hex(word: number): string {
   return word.toString(16).padStart(8, '0');
+}
+
+/** From one view to the next. This node itself is in `before` and `view`, but never in the lists. */
+export interface ViewChange {
+  readonly before: View;
+  readonly view: View;
+  /** Identities that were not in the view before. */
+  readonly joined: readonly MemberRecord[];
+  /** Identities that are no longer in it, as they were; `replaced`: another process or generation took the name. */
+  readonly gone: readonly { readonly member: MemberRecord; readonly how: 'dead' | 'left' | 'replaced' }[];
+  /** This node's own generation or role changed. */
+  readonly selfChanged: boolean;
+}
+
+/** Null when both are the same. `newest`: the newest record of a name, dead or left ones included. */
+export function compareViews(
+  before: View,
+  view: View,
+  selfId: string,
+  newest: (nodeId: string) => MemberRecord | undefined,
+): ViewChange | null {
+  const old = new Map(before.members.map((record) => [record.nodeId, record]));
+  const joined: MemberRecord[] = [];
+  const gone: ViewChange['gone'][number][] = [];
+  let selfChanged = false;
+  for (const record of view.members) {
+    const earlier = old.get(record.nodeId);
+    old.delete(record.nodeId);
+    if (record.nodeId === selfId) selfChanged = earlier?.gen !== record.gen || earlier?.role !== record.role;
+    else if (earlier === undefined) joined.push(record);
+    else if (!sameIdentity(earlier, record)) {
+      gone.push({ member: earlier, how: 'replaced' });
+      joined.push(record);
+    }
+  }
+  for (const [nodeId, record] of old) gone.push({ member: record, how: howGone(record, newest(nodeId)) });
+  const same = before.digest === view.digest && !selfChanged && joined.length === 0 && gone.length === 0;
+  return same ? null : { before, view, joined, gone, selfChanged };
+}
+
+function howGone(record: MemberRecord, now: MemberRecord | undefined): 'dead' | 'left' | 'replaced' {
+  if (now === undefined || !sameIdentity(record, now)) return 'replaced';
+  return now.state === 'left' ? 'left' : 'dead';
 }
