@@ -219,6 +219,20 @@ const redis = z.strictObject({
   passwordFile: file(SECRET_FILE),
   db: integer('Database number.', 0, 0, 65535),
   poolSize: integer('Connections kept open.', 4, 1, 1024, 'connections'),
+  timeoutSeconds: integer(
+    'A command without an answer for so long fails; longer than any blocking command that scripts use. 0: never.',
+    30,
+    0,
+    86400,
+    's',
+  ),
+  maxPending: integer('Commands that may wait for an answer; one more fails at once.', 10000, 1, 10000000, 'commands'),
+});
+
+const http = z.strictObject({
+  connections: integer('Connections kept to one origin.', 64, 1, 10000, 'connections'),
+  maxPending: integer('Requests of one VM under way or waiting; one more fails at once.', 1000, 1, 1000000, 'requests'),
+  maxResponseBytes: integer('Largest body of a response; a larger one fails.', 4194304, 1024, 268435456, 'bytes'),
 });
 
 const lua = z.strictObject({
@@ -251,6 +265,7 @@ const lua = z.strictObject({
     })
     .prefault({}),
   redis: z.array(redis).default([]).meta({ doc: 'Redis servers for mix.redis.' }),
+  http: http.prefault({}),
 });
 
 /** The whole configuration of a node. */
@@ -298,3 +313,4 @@ export type UserConfig = AccessConfig['users'][number];
 export type ServerConfig = Config['servers'][number];
 export type LuaConfig = Config['lua'];
 export type RedisConfig = LuaConfig['redis'][number];
+export type HttpClientConfig = LuaConfig['http'];
