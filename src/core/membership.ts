@@ -48,6 +48,9 @@ export class Membership {
   private readonly health: LocalHealth;
   private readonly prober: Prober;
   private readonly spread: Spread;
+  /** When each name's record last changed, in changes of this table, in that order. */
+  private readonly changedAt = new Map<string, number>();
+  private changeNumber = 0;
   private current: View;
   private changing = false;
   /** Names of `table` but one's own; null when it must be made again. */
@@ -120,6 +123,21 @@ export class Membership {
   /** All live members and the newest tombstones: what HELLO, ACCEPT, REJECT, ANN and a state exchange tell. */
   records(): MemberRecord[] {
     return [...this.table.values(), ...this.tombstones.newest(TOLD_TOMBSTONES)];
+  }
+  /** Counts the changes of the table, suspicions included. */
+  changeCount(): number {
+    return this.changeNumber;
+  }
+  /** Those of `records` that changed since the count was `count`. */
+  recordsSince(count: number): MemberRecord[] {
+    if (count === 0) return this.records();
+    const changed: MemberRecord[] = [];
+    for (const [nodeId, at] of this.changedAt) {
+      const record = this.member(nodeId);
+      if (record === undefined) this.changedAt.delete(nodeId);
+      else if (at > count) changed.push(record);
+    }
+    return changed;
   }
   tombstoneCount(): number {
     return this.tombstones.size;
@@ -264,6 +282,7 @@ export class Membership {
     } else {
       this.table.delete(nodeId);
       this.tombstones.add(record, this.roles.clock.now(), known !== undefined);
+      this.mark(nodeId);
     }
     if (record.state === 'suspect') {
       this.suspects.open(nodeId, record.accuser, this.table.size);
@@ -279,6 +298,12 @@ export class Membership {
   private keep(record: MemberRecord): void {
     this.table.set(record.nodeId, record);
     this.byBoot.set(record.boot, record.nodeId);
+    this.mark(record.nodeId);
+  }
+
+  private mark(nodeId: string): void {
+    this.changedAt.delete(nodeId);
+    this.changedAt.set(nodeId, ++this.changeNumber);
   }
 
   private others(): readonly string[] {
