@@ -311,21 +311,23 @@ export class Membership {
     return this.otherNames;
   }
 
-  /** A suspect is always told first of its suspicion (Lifeguard's buddy system). */
+  /** Whoever is suspected, or held for dead, is always told so first, and can refute (Lifeguard's buddy system). */
   private newsFor(nodeId: string): MemberRecord[] {
     const news = this.spread.take();
-    const record = this.table.get(nodeId);
-    return record?.state === 'suspect' && !news.includes(record) ? [record, ...news] : news;
+    const record = this.member(nodeId);
+    return record === undefined || record.state === 'alive' || news.includes(record) ? news : [record, ...news];
   }
 
   private changes(): void {
     this.otherNames = null;
     if (this.changing) return;
     this.changing = true;
-    this.roles.clock.endOfTurn(() => this.report());
+    this.roles.clock.endOfTurn(() => this.reportNow());
   }
 
-  private report(): void {
+  /** Reports what changed in this turn already now: before something is said that must not be older than it. */
+  reportNow(): void {
+    if (!this.changing) return;
     this.changing = false;
     const before = this.current;
     const view = new View(this.table.values(), this.settings.ring, this.settings.genInDigest);

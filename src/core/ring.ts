@@ -79,8 +79,9 @@ function continuumOf(ids: readonly string[]): Continuum {
 function memberPoints(id: string): readonly Point[] {
   let points = pointsOf.get(id);
   if (points === undefined) {
-    const alone = new HashRing({ [id]: { vnodes: VNODES } }, ringHash, { 'max cache size': 1 }) as Continuum;
-    points = alone.ring;
+    // hashring files servers in a plain object, where a name such as "__proto__" would be lost: hence the slash.
+    const alone = new HashRing({ [`/${id}`]: { vnodes: VNODES } }, ringHash, { 'max cache size': 1 }) as Continuum;
+    points = alone.ring.map(({ value }) => ({ value, server: id }));
     if (pointsOf.size >= MAX_POINT_LISTS) pointsOf.clear();
     pointsOf.set(id, points);
   }
