@@ -4,6 +4,7 @@
  */
 import type { AccessConfig, ApiConfig } from '../config/schema.js';
 import { Gate } from './gate.js';
+import { GrpcApi } from './grpc.js';
 import { routeCalls } from './http.js';
 import { Listener } from './listener.js';
 import { Operations } from './operations.js';
@@ -36,10 +37,12 @@ export interface Api {
   reloadAccess(access: AccessConfig): void;
   /** Reads the certificate files again. Throws, and keeps the old, when they are not usable. */
   reloadTls(): void;
-  /** Answers readiness with 503 and asks back ends to go elsewhere; calls are answered until close. */
-  drain(): void;
+  /** Answers readiness with 503 and asks back ends to go elsewhere; calls are answered until close, gRPC streams for `graceMs`. */
+  drain(graceMs?: number): void;
   close(): Promise<void>;
 }
+
+const DRAIN_MS = 10_000;
 
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { api, access, backplane, queue } = options;
@@ -47,6 +50,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const gate = new Gate(api, access, backplane, now);
   const operations = new Operations(backplane);
   const sockets = new WebSocketApi({ gate, operations, backplane, queue, limits: api, now });
+  const rpc = new GrpcApi({ gate, operations, backplane, limits: api, now });
   const listener = new Listener({
     bind: api.bind,
     port: api.port,
@@ -61,22 +65,32 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   return {
     async listen() {
       listener.listen();
+      await rpc.listen(options.sharePort ?? false);
     },
     get httpPort() {
       return listener.port;
     },
     get grpcPort() {
-      return 0;
+      return rpc.port;
     },
-    connections: () => new Map([['websocket', sockets.connections]]),
+    connections: () =>
+      new Map([
+        ['websocket', sockets.connections],
+        ['grpc', rpc.streams],
+      ]),
     reloadAccess: (changed) => gate.access.reload(changed),
-    reloadTls: () => listener.reloadTls(),
-    drain() {
+    reloadTls() {
+      listener.reloadTls();
+      rpc.reloadTls();
+    },
+    drain(graceMs = DRAIN_MS) {
       gate.draining = true;
       sockets.drain();
+      rpc.drain(graceMs);
     },
     async close() {
       listener.close();
+      rpc.close();
     },
   };
 }
