@@ -19,6 +19,8 @@ export const METRICS = {
   channels: { type: 'gauge', help: 'Channels with at least one local subscriber.' },
   peers: { type: 'gauge', help: 'Members in the view, by state.', label: 'state' },
   peer_queue_bytes: { type: 'gauge', help: 'Bytes waiting to be sent to a peer.', label: 'peer' },
+  peer_sent_bytes_total: { type: 'counter', help: 'Bytes of frames sent to peers, by lane.', label: 'lane' },
+  peer_received_bytes_total: { type: 'counter', help: 'Bytes of frames received from peers, by lane.', label: 'lane' },
   messages_received_total: { type: 'counter', help: 'Messages received from clients.', label: 'protocol' },
   publishes_total: { type: 'counter', help: 'Publishes that entered the mesh at this node.' },
   deliveries_total: { type: 'counter', help: 'Messages handed to local subscribers.' },

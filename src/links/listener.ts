@@ -1,0 +1,166 @@
+/**
+ * The port on which peers are awaited. The sockets are ours (plain or TLS) and are handed to grpc-js, so that a stranger who
+ * connects and says nothing, or too many of them, are dealt with before any protocol runs, and a stalled peer can be cut.
+ */
+
+import type { ServerHttp2Stream } from 'node:http2';
+import { createServer, isIPv6, type Server as NetServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { type ConnectionInjector, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { Log, Meter } from '../core/ports.js';
+import { MeshError } from '../errors.js';
+import type { Certificates } from './certificates.js';
+import { PATHS } from './dial.js';
+import type { GrpcStream } from './lane.js';
+import { grpcOptions, type LinkLimits, type LinksOptions } from './options.js';
+
+type PeerCall = ServerDuplexStream<Buffer, Buffer>;
+
+export interface ListenerEvents {
+  called(lane: 'control' | 'data', call: GrpcStream, remote: string): void;
+}
+
+const same = (bytes: Buffer) => bytes;
+const METHODS = { requestStream: true, responseStream: true } as const;
+const CODEC = {
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+} as const;
+
+export class Listener {
+  readonly #server: Server;
+  readonly #injector: ConnectionInjector;
+  readonly #sockets = new Map<string, Socket>();
+  /** Sockets that are not yet part of an open link, with the time bound of each. */
+  readonly #opening = new Map<string, NodeJS.Timeout>();
+  #accept: NetServer | TlsServer;
+
+  constructor(
+    private readonly options: LinksOptions,
+    private readonly limits: LinkLimits,
+    private readonly certificates: Certificates | null,
+    private readonly log: Log,
+    private readonly meter: Meter,
+    events: ListenerEvents,
+  ) {
+    this.#server = new Server(grpcOptions(limits, limits.windowBytes));
+    this.#server.addService(
+      {
+        Control: { path: PATHS.control, ...METHODS, ...CODEC },
+        Data: { path: PATHS.data, ...METHODS, ...CODEC },
+      },
+      {
+        Control: (call: PeerCall) => events.called('control', call as unknown as GrpcStream, call.getPeer()),
+        Data: (call: PeerCall) => {
+          widen(call, limits.windowBytes);
+          events.called('data', call as unknown as GrpcStream, call.getPeer());
+        },
+      },
+    );
+    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#accept = this.#createAccept();
+  }
+
+  /** Rejects with a MeshError that names address and port when the port cannot be had. Resolves to the port. */
+  listen(): Promise<number> {
+    const { bind, port } = this.options;
+    return new Promise((resolve, reject) => {
+      this.#accept.once('error', (error: NodeJS.ErrnoException) => {
+        const where = isIPv6(bind) ? `[${bind}]:${port}` : `${bind}:${port}`;
+        const why = error.code === 'EADDRINUSE' ? 'another process listens there' : error.message;
+        reject(
+          new MeshError('invalid_argument', `cannot await peers on ${where} (cluster.bind, cluster.port): ${why}`),
+        );
+      });
+      this.#accept.listen({ host: bind, port, backlog: 511 }, () => {
+        resolve((this.#accept.address() as { port: number }).port);
+      });
+    });
+  }
+
+  /** The socket belongs to an open link now; its time bound ends. */
+  adopt(remote: string): void {
+    clearTimeout(this.#opening.get(remote));
+    this.#opening.delete(remote);
+  }
+
+  sever(remote: string): void {
+    this.#sockets.get(remote)?.destroy();
+  }
+
+  /** Takes no more connections and cuts those that are left. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#accept.close(() => resolve()));
+    for (const timer of this.#opening.values()) clearTimeout(timer);
+    for (const socket of this.#sockets.values()) socket.destroy();
+    this.#injector.destroy();
+    this.#server.forceShutdown();
+    await closed;
+  }
+
+  #createAccept(): NetServer | TlsServer {
+    if (this.certificates === null) {
+      return createServer({ noDelay: true, keepAlive: true }, (socket) => {
+        if (this.#arrived(socket)) this.#injector.injectConnection(socket);
+      });
+    }
+    const server = createTlsServer({
+      ...this.certificates.pem,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2'],
+      requestCert: true,
+      rejectUnauthorized: true,
+      handshakeTimeout: this.limits.openMs,
+      noDelay: true,
+      keepAlive: true,
+    });
+    server.on('connection', (socket: Socket) => this.#arrived(socket));
+    server.on('secureConnection', (socket: TLSSocket) => this.#injector.injectConnection(socket));
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      this.meter.count('drops_total', 1, 'peer_denied');
+      this.log.warn('peer refused', { remote: remoteOf(socket), why: `TLS: ${error.message}` });
+    });
+    this.certificates.onChange((pem) => server.setSecureContext({ ...pem, minVersion: 'TLSv1.2' }));
+    return server;
+  }
+
+  #arrived(socket: Socket): boolean {
+    const remote = remoteOf(socket);
+    socket.on('error', () => {});
+    if (this.#opening.size >= this.limits.maxOpening) {
+      this.meter.count('drops_total', 1, 'peer_openings');
+      this.log.warn('peer refused', { remote, why: `${this.#opening.size} other connections are being opened` });
+      socket.destroy();
+      return false;
+    }
+    this.#sockets.set(remote, socket);
+    const late = setTimeout(() => {
+      this.meter.count('drops_total', 1, 'peer_silent');
+      this.log.warn('peer refused', { remote, why: `not authenticated within ${this.limits.openMs} ms` });
+      socket.destroy();
+    }, this.limits.openMs);
+    this.#opening.set(remote, late);
+    socket.once('close', () => {
+      this.adopt(remote);
+      this.#sockets.delete(remote);
+    });
+    return true;
+  }
+}
+
+/** The same text as grpc-js's getPeer, which finds the socket of a call. */
+function remoteOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
+}
+
+/**
+ * Lets a dialer have more than 64 KB under way on the data lane. grpc-js has an option for it on the dialing side only, so
+ * this reaches for the HTTP/2 stream of the call; where a later version hides it, links stay correct with the small window.
+ */
+function widen(call: PeerCall, windowBytes: number): void {
+  const { stream } = (call as unknown as { call?: { stream?: ServerHttp2Stream } }).call ?? {};
+  stream?.session?.setLocalWindowSize(windowBytes);
+  stream?.session?.settings({ initialWindowSize: windowBytes });
+}
