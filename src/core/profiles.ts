@@ -45,7 +45,7 @@ const lan: Timings = {
 
 export const PROFILES = {
   /** One host or one rack: a silent member is gone within 3 s. */
-  local: { ...lan, probeIntervalMs: 300, probeTimeoutMs: 150, refusedMs: 300, gossipIntervalMs: 100 },
+  local: { ...lan, probeIntervalMs: 250, probeTimeoutMs: 125, refusedMs: 300, gossipIntervalMs: 100 },
   /** One site: a silent member is gone within 10 s at 10 members. */
   lan,
   /** Several sites: slow and lossy links do not look like deaths. */

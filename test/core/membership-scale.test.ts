@@ -7,7 +7,7 @@ import { Flock, name } from './flock.js';
 function atRest(count: number): number {
   const flock = new Flock();
   flock.addAll(count);
-  flock.clock.advance(5000);
+  flock.clock.advance(20_000);
   for (const bird of flock.birds.values()) bird.sent = 0;
   flock.clock.advance(30_000);
   let sent = 0;

@@ -50,6 +50,20 @@ t.test(
   },
 );
 
+t.test('a ring made from the one before is the same as one made anew', async (t) => {
+  // Rings of one process share what they are made from, so the order in which they are asked is the test.
+  const views = [ids(60), ids(61), ids(61).slice(3), ids(200), ids(40), ids(60)];
+  const anew = views.map((view) => channels.slice(0, 200).map((channel) => new Ring(view, shape).owners(channel)));
+  const shuffledViews = [3, 0, 5, 2, 4, 1];
+  for (const i of shuffledViews) {
+    const ring = new Ring(views[i], shape);
+    t.same(
+      channels.slice(0, 200).map((channel) => ring.owners(channel)),
+      anew[i],
+    );
+  }
+});
+
 t.test('a member that joins takes channels only for itself, and no more than its share', async (t) => {
   const before = new Ring(ids(49), shape);
   const after = new Ring(ids(50), shape);
