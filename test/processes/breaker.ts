@@ -1,0 +1,111 @@
+/**
+ * A TCP proxy that stands before one node's port for peers and breaks what passes through it: cuts, resets, blocks one way.
+ * Blocking is done as a network does it: bytes are no longer read, so the sender's window fills and nothing comes back.
+ */
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+
+export type Direction = 'in' | 'out';
+
+interface Pair {
+  readonly client: Socket;
+  readonly target: Socket;
+}
+
+export class Breaker {
+  private readonly pairs = new Set<Pair>();
+  private readonly blocked = new Set<Direction>();
+  private refusing = false;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly targetPort: number,
+  ) {
+    server.on('connection', (client) => this.connected(client));
+  }
+
+  static async listen(targetPort: number): Promise<Breaker> {
+    const server = createServer({ pauseOnConnect: true });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new Breaker(server, targetPort);
+  }
+
+  /** host:port for the node to advertise. */
+  get address(): string {
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') throw new Error('the breaker does not listen');
+    return `127.0.0.1:${address.port}`;
+  }
+
+  /** Connections that pass through now. */
+  get size(): number {
+    return this.pairs.size;
+  }
+
+  /** Nothing passes in that direction any more: `in` towards the node, `out` from it. Also for new connections. */
+  block(direction: Direction): void {
+    this.blocked.add(direction);
+    for (const pair of this.pairs) this.flow(pair);
+  }
+
+  /** Ends all connections with a reset and refuses new ones at once. */
+  cut(): void {
+    this.refusing = true;
+    this.reset();
+  }
+
+  /** Ends all connections with a reset; new ones may come. */
+  reset(): void {
+    for (const pair of this.pairs) this.end(pair);
+  }
+
+  /** Everything passes again. What was blocked goes on where it stopped. */
+  heal(): void {
+    this.refusing = false;
+    this.blocked.clear();
+    for (const pair of this.pairs) this.flow(pair);
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+
+  private connected(client: Socket): void {
+    if (this.refusing) {
+      client.on('error', () => {});
+      client.resetAndDestroy();
+      return;
+    }
+    const target = createConnection(this.targetPort, '127.0.0.1');
+    const pair = { client, target };
+    this.pairs.add(pair);
+    for (const [from, to] of [
+      [client, target],
+      [target, client],
+    ]) {
+      from.setNoDelay(true);
+      from.on('data', (bytes) => {
+        if (!to.write(bytes)) from.pause();
+      });
+      to.on('drain', () => this.flow(pair));
+      from.on('end', () => to.end());
+      from.on('error', () => this.end(pair));
+      from.on('close', () => {
+        if (client.destroyed && target.destroyed) this.pairs.delete(pair);
+      });
+    }
+    target.once('connect', () => this.flow(pair));
+  }
+
+  private flow({ client, target }: Pair): void {
+    if (this.blocked.has('in') || target.connecting) client.pause();
+    else client.resume();
+    if (this.blocked.has('out')) target.pause();
+    else target.resume();
+  }
+
+  private end(pair: Pair): void {
+    this.pairs.delete(pair);
+    for (const socket of [pair.client, pair.target]) if (!socket.destroyed) socket.resetAndDestroy();
+  }
+}
