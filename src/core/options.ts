@@ -75,6 +75,8 @@ export interface Tuning {
   readonly queueFrames: number;
   /** A lane that takes nothing for so long closes the session (rule 14). */
   readonly stalledMs: number;
+  /** How often stalled lanes and the join gate's patience are looked at. */
+  readonly watchMs: number;
   /** Time for a lost session to come back before its unsent messages are given up (rule 16). */
   readonly resumeMs: number;
 
@@ -118,6 +120,7 @@ export const DEFAULTS: Tuning = {
   queueBytes: 16_777_216,
   queueFrames: 65_536,
   stalledMs: 10_000,
+  watchMs: 250,
   resumeMs: 5000,
   askTimeoutMs: 2000,
   maxAsks: 65_536,

@@ -1,0 +1,58 @@
+/**
+ * The channels that this node has anything to do with: one record each, so that a publish needs one look-up by name.
+ * The parts of a record belong to the file that is named beside them; a record with no part left is forgotten.
+ */
+import type { Interest } from './interest.js';
+import type { Counted } from './outbox.js';
+import type { Peer } from './peer.js';
+import type { LocalAudience } from './subscribers.js';
+
+/** A node that is interested in a channel. */
+export interface Row extends Counted {
+  readonly peer: Peer;
+}
+
+export class Channel {
+  /** Owners in the view `ownersDigest`, and whether this node is one (peers.ts). */
+  owners: readonly string[] = [];
+  ownersDigest = '';
+  owned = false;
+  /** Local subscribers (subscribers.ts), and what the owners know of them (interest.ts). */
+  audience: LocalAudience | null = null;
+  interest: Interest | null = null;
+  /** Interested peers, when this node answers for the channel (directory.ts). */
+  rows: readonly Row[] = NO_ROWS;
+
+  constructor(readonly name: string) {}
+}
+
+export const NO_ROWS: readonly Row[] = [];
+
+export class Channels {
+  private readonly byName = new Map<string, Channel>();
+
+  get size(): number {
+    return this.byName.size;
+  }
+  find(name: string): Channel | undefined {
+    return this.byName.get(name);
+  }
+  /** The record, made when there is none. Whoever takes a part out of it calls `release`. */
+  get(name: string): Channel {
+    let channel = this.byName.get(name);
+    if (channel === undefined) {
+      channel = new Channel(name);
+      this.byName.set(name, channel);
+    }
+    return channel;
+  }
+  all(): IterableIterator<Channel> {
+    return this.byName.values();
+  }
+  /** Forgets the record when nothing is in it any more. */
+  release(channel: Channel): void {
+    if (channel.audience === null && channel.interest === null && channel.rows.length === 0) {
+      this.byName.delete(channel.name);
+    }
+  }
+}

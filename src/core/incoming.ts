@@ -1,0 +1,134 @@
+/** Each frame of an open session to the part that it is for. */
+import type { Announcer } from './announce.js';
+import type { Asks } from './ask.js';
+import type { Canaries } from './canary.js';
+import type { Directory } from './directory.js';
+import type { DataFrame, Frame, Numbering } from './frames.js';
+import type { Interests } from './interest.js';
+import type { Leave } from './leave.js';
+import type { Membership } from './membership.js';
+import type { Peer } from './peer.js';
+import type { Router } from './router.js';
+import type { Sessions } from './session.js';
+
+export interface IncomingParts {
+  readonly membership: Membership;
+  readonly sessions: Sessions;
+  readonly announcer: Announcer;
+  readonly interests: Interests;
+  readonly directory: Directory;
+  readonly router: Router;
+  readonly asks: Asks;
+  readonly canaries: Canaries;
+  leave(): Leave | null;
+  isReady(): boolean;
+  /** Something is to be sent to that peer at the end of the turn. */
+  wake(peer: Peer): void;
+  checkSoon(): void;
+  /** Messages from that peer may have been missed, on that channel or on any. */
+  gap(channel: string | null, peer: Peer, why: string): void;
+}
+
+export class Incoming {
+  constructor(private readonly to: IncomingParts) {}
+
+  /** Frames after one that ended the session are of a session that is no more. */
+  control(peer: Peer, frames: readonly Frame[]): void {
+    const { session } = peer;
+    for (const frame of frames) {
+      if (peer.session !== session) return;
+      this.controlFrame(peer, frame);
+    }
+  }
+
+  private controlFrame(peer: Peer, frame: Frame): void {
+    const { to } = this;
+    switch (frame.kind) {
+      case 'ping':
+      case 'pingAck':
+      case 'pingRequest':
+      case 'pingNack':
+      case 'gossip':
+      case 'state':
+        return to.membership.received(peer.nodeId, frame);
+      case 'announce':
+        to.announcer.onAnnounce(peer, frame);
+        return to.checkSoon();
+      case 'announceAck':
+        return to.announcer.onAnnounceAck(peer, frame);
+      case 'sync':
+        return to.announcer.onSync(peer, frame);
+      case 'register':
+        return to.directory.onRegister(peer, frame.entries);
+      case 'registerAck':
+        to.interests.onRegisterAck(peer, frame.versions);
+        return to.checkSoon();
+      case 'goodbye':
+        to.membership.merge(frame.members);
+        peer.goodbyeDue = true;
+        return to.wake(peer);
+      case 'goodbyeAck':
+        to.leave()?.onGoodbyeAck(peer, frame);
+        return to.checkSoon();
+      case 'reject':
+        to.sessions.rejected(frame);
+        return to.sessions.close(peer, frame.reason, 'ended');
+      default:
+        return this.misfit(peer, frame);
+    }
+  }
+
+  data(peer: Peer, frames: readonly DataFrame[]): void {
+    const { session } = peer;
+    for (const frame of frames) {
+      if (peer.session !== session) return;
+      this.dataFrame(peer, frame);
+    }
+    this.to.wake(peer);
+  }
+
+  private dataFrame(peer: Peer, frame: DataFrame): void {
+    const { to } = this;
+    switch (frame.kind) {
+      case 'publish':
+        if (peer.inbox.accepts(frame.seq)) return to.router.onPublish(peer, frame);
+        return this.misfit(peer, frame);
+      case 'delivered':
+        if (!peer.outbox.delivered(frame.seq, frame.counts)) this.misfit(peer, frame);
+        if (to.leave() !== null) to.checkSoon();
+        return;
+      case 'dropped':
+        if (!peer.inbox.accepts(frame.seq)) return this.misfit(peer, frame);
+        peer.inbox.count(0, 0);
+        if (frame.channels.length === 0) to.gap(null, peer, 'its queue for this node was full');
+        for (const channel of frame.channels) to.gap(channel, peer, 'its queue for this node was full');
+        return;
+      case 'numbering':
+        return this.numbering(peer, frame);
+      case 'ask':
+        return to.asks.onAsk(peer, frame);
+      case 'reply':
+        return to.asks.onReply(frame);
+      case 'canary':
+        return peer.outbox.sendLoose({ kind: 'canaryEcho', id: frame.id });
+      case 'canaryEcho':
+        return to.canaries.onEcho(peer, frame.id);
+      default:
+        return this.misfit(peer, frame);
+    }
+  }
+
+  /** Where the peer's numbers go on tells whether anything was lost between the sessions (rules 12 and 16). */
+  private numbering(peer: Peer, { epoch, first }: Numbering): void {
+    const start = peer.inbox.numbering(epoch, first);
+    if (start === 'hole') this.to.gap(null, peer, 'it gave up messages while there was no session');
+    if (start === 'new' && this.to.isReady() && peer.session?.peerReady) {
+      this.to.gap(null, peer, 'both were ready when they met: a partition has healed');
+    }
+  }
+
+  /** A frame that cannot be at this place: the two sides do not agree on the session, so it begins anew. */
+  private misfit(peer: Peer, frame: Frame): void {
+    this.to.sessions.close(peer, `unexpected ${frame.kind}`, 'reset');
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * What this node wants: telling each owner of a channel that there are subscribers here, and knowing whether it knows
+ * (rules 4 and 5). Level-triggered: each registration says how things are now, under a version of its own, and only the
+ * acknowledgement of the latest one counts.
+ */
+import type { Channel, Channels } from './channels.js';
+import type { RegisterEntry } from './frames.js';
+import type { Peer, Session } from './peer.js';
+import type { Peers } from './peers.js';
+import type { Clock } from './ports.js';
+import type { RuleName } from './rules.js';
+
+/** What one owner was told about one channel, in one session. */
+export interface Registration {
+  readonly channel: Channel;
+  readonly peer: Peer;
+  readonly session: Session;
+  version: number;
+  acked: boolean;
+}
+
+/** This node's interest in a channel: there is a subscriber, or there was one until shortly ago. */
+export interface Interest {
+  readonly registrations: Registration[];
+  /** Waits for the next batch of registrations. */
+  dirty: boolean;
+  /** When it ends, ms; null while there is a subscriber. */
+  lingerUntil: number | null;
+}
+
+export interface InterestLimits {
+  readonly registerBatchMs: number;
+  readonly lingerMs: number;
+  readonly walkChannels: number;
+}
+
+/** Entries of one REGISTER frame. */
+const FRAME_ENTRIES = 1000;
+
+export class Interests {
+  /** Channels with an Interest. */
+  private readonly wanted = new Set<Channel>();
+  private readonly dirty: Channel[] = [];
+  private readonly lingering: { readonly channel: Channel; readonly until: number }[] = [];
+  private readonly outgoing = new Map<Peer, RegisterEntry[]>();
+  /** Walks that are not done: through all interest after a view change (for all peers) or a new session (for one). */
+  private readonly walks = new Set<Walk>();
+  private lastVersion = 0;
+
+  constructor(
+    private readonly channels: Channels,
+    private readonly peers: Peers,
+    private readonly clock: Clock,
+    private readonly limits: InterestLimits,
+    private readonly without: RuleName | undefined,
+    /** An owner acknowledged a registration of this channel. */
+    private readonly progressed: (channel: Channel) => void,
+  ) {}
+
+  get size(): number {
+    return this.wanted.size;
+  }
+
+  /** The channel has a subscriber here. */
+  want(channel: Channel): void {
+    if (channel.interest !== null) {
+      channel.interest.lingerUntil = null;
+      return;
+    }
+    channel.interest = { registrations: [], dirty: true, lingerUntil: null };
+    this.wanted.add(channel);
+    if (this.dirty.push(channel) === 1) this.clock.after(this.limits.registerBatchMs, () => this.sendDirty());
+  }
+
+  /** The last subscriber has gone: the interest outlives it a little, so that churn costs nothing. */
+  unwant(channel: Channel): void {
+    const until = this.clock.now() + this.limits.lingerMs;
+    channel.interest!.lingerUntil = until;
+    if (this.lingering.push({ channel, until }) === 1)
+      this.clock.after(this.limits.lingerMs, () => this.endLingering());
+  }
+
+  /** All owners in the present view acknowledged the latest registration (rule 5). */
+  acknowledged(channel: Channel): boolean {
+    const owners = this.peers.owners(channel);
+    const knows = (ownerId: string): boolean => {
+      if (ownerId === this.peers.selfId) return true;
+      const registration = this.find(channel, this.peers.find(ownerId));
+      return registration?.acked ?? false;
+    };
+    return this.without === 'all-owners-acknowledge' ? owners.some(knows) : owners.every(knows);
+  }
+
+  onRegisterAck(peer: Peer, versions: readonly number[]): void {
+    for (const version of versions) {
+      const told = peer.unacked.get(version);
+      if (told === undefined) continue;
+      peer.unacked.delete(version);
+      const latest = this.without === 'versioned-register-ack' ? this.find(told.channel, peer) : told;
+      if (latest === undefined || (latest === told && told.version !== version)) continue;
+      latest.acked = true;
+      this.progressed(told.channel);
+    }
+  }
+
+  /** Everybody gets what it lacks for the new view, and then SYNC (rule 2). */
+  viewChanged(): void {
+    this.walks.clear();
+    this.begin({ only: null, rest: this.wanted.values() });
+  }
+
+  sessionBegan(peer: Peer): void {
+    this.begin({ only: peer, rest: this.wanted.values() });
+  }
+
+  /** What it was told is forgotten there; its registrations here end with their session object. */
+  sessionLost(peer: Peer): void {
+    peer.unacked.clear();
+    this.outgoing.delete(peer);
+    for (const walk of this.walks) if (walk.only === peer) this.walks.delete(walk);
+  }
+
+  /** Ends all interest at once (rule 18). */
+  withdrawAll(): void {
+    for (const channel of [...this.wanted]) this.withdraw(channel);
+    this.flush();
+  }
+  /** Everything that was said is acknowledged. */
+  quiet(): boolean {
+    return this.peers.inView.every((peer) => peer.unacked.size === 0);
+  }
+
+  private find(channel: Channel, peer: Peer | undefined): Registration | undefined {
+    return channel.interest?.registrations.find((one) => one.peer === peer && one.session === peer.session);
+  }
+
+  private sendDirty(): void {
+    for (const channel of this.dirty.splice(0)) if (channel.interest?.dirty) this.place(channel, null);
+    this.flush();
+  }
+
+  /** Registers the channel where it lacks (at `only`, or at every owner), and takes it back from who owns it no more. */
+  private place(channel: Channel, only: Peer | null): void {
+    const interest = channel.interest!;
+    if (only === null) interest.dirty = false;
+    const owners = this.peers.owners(channel);
+    const { registrations } = interest;
+    for (let i = registrations.length - 1; i >= 0; i--) {
+      const { peer, session } = registrations[i];
+      const open = session === peer.session;
+      if (open && owners.includes(peer.nodeId)) continue;
+      registrations.splice(i, 1);
+      if (open) this.tell(channel, peer, false);
+    }
+    for (const ownerId of owners) {
+      const peer = this.peers.find(ownerId);
+      if (peer === undefined || peer.session === null || (only !== null && peer !== only)) continue;
+      if (!registrations.some((one) => one.peer === peer)) registrations.push(this.tell(channel, peer, true));
+    }
+  }
+
+  private tell(channel: Channel, peer: Peer, on: boolean): Registration {
+    const version = ++this.lastVersion;
+    const told = { channel, peer, session: peer.session!, version, acked: false };
+    peer.unacked.set(version, told);
+    const entries = this.outgoing.get(peer);
+    const entry = { channel: channel.name, version, on };
+    if (entries) entries.push(entry);
+    else this.outgoing.set(peer, [entry]);
+    return told;
+  }
+
+  private flush(): void {
+    for (const [peer, entries] of this.outgoing) {
+      for (let i = 0; i < entries.length; i += FRAME_ENTRIES) {
+        peer.outbox.sendControl({ kind: 'register', entries: entries.slice(i, i + FRAME_ENTRIES) });
+      }
+    }
+    this.outgoing.clear();
+  }
+
+  private begin(walk: Walk): void {
+    this.walks.add(walk);
+    if (this.without === 'sync-after-registers') this.sync(walk);
+    this.step(walk);
+  }
+
+  private step(walk: Walk): void {
+    if (!this.walks.has(walk)) return;
+    for (let left = this.limits.walkChannels; left > 0; left--) {
+      const next = walk.rest.next();
+      if (next.done) {
+        this.walks.delete(walk);
+        this.flush();
+        this.sync(walk);
+        return;
+      }
+      this.place(next.value, walk.only);
+    }
+    this.flush();
+    this.clock.after(0, () => this.step(walk));
+  }
+
+  /** Peers with a walk of their own get their SYNC at its end. */
+  private sync({ only }: Walk): void {
+    const later = new Set([...this.walks].map((walk) => (walk.only === only ? null : walk.only)));
+    for (const peer of only ? [only] : this.peers.inView) {
+      if (peer.session !== null && !later.has(peer))
+        peer.outbox.sendControl({ kind: 'sync', digest: this.peers.digest });
+    }
+  }
+
+  private endLingering(): void {
+    const now = this.clock.now();
+    let over = 0;
+    for (; over < this.lingering.length && this.lingering[over].until <= now; over++) {
+      const { channel, until } = this.lingering[over];
+      if (channel.interest?.lingerUntil === until) this.withdraw(channel);
+    }
+    this.lingering.splice(0, over);
+    this.flush();
+    if (this.lingering.length > 0) this.clock.after(this.lingering[0].until - now, () => this.endLingering());
+  }
+
+  private withdraw(channel: Channel): void {
+    for (const { peer, session } of channel.interest!.registrations) {
+      if (session === peer.session) this.tell(channel, peer, false);
+    }
+    channel.interest = null;
+    this.wanted.delete(channel);
+    this.channels.release(channel);
+  }
+}
+
+interface Walk {
+  readonly only: Peer | null;
+  readonly rest: Iterator<Channel>;
+}

@@ -1,0 +1,148 @@
+/** Sessions and members come and go: what each part of the node is told of it, and in which order. */
+import type { Announcer } from './announce.js';
+import type { Asks } from './ask.js';
+import type { Canaries } from './canary.js';
+import type { Dialer } from './dialer.js';
+import type { Directory } from './directory.js';
+import type { MemberRecord } from './frames.js';
+import type { Gate } from './gate.js';
+import type { Interests } from './interest.js';
+import type { Membership } from './membership.js';
+import { Outbox, type OutboxLimits } from './outbox.js';
+import { Peer } from './peer.js';
+import type { Peers } from './peers.js';
+import type { LinkEnd, Ports } from './ports.js';
+import type { DialEnd, Sessions } from './session.js';
+import type { Turn } from './turn.js';
+import type { ViewChange } from './view.js';
+
+export interface NeighbourParts {
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly sessions: Sessions;
+  readonly dialer: Dialer;
+  readonly gate: Gate;
+  readonly announcer: Announcer;
+  readonly interests: Interests;
+  readonly directory: Directory;
+  readonly asks: Asks;
+  readonly canaries: Canaries;
+  readonly turn: Turn;
+}
+
+export interface NeighbourLimits extends OutboxLimits {
+  readonly redialMinMs: number;
+  readonly resumeMs: number;
+  readonly stalledMs: number;
+  readonly leaveStepMs: number;
+}
+
+export class Neighbours {
+  constructor(
+    private readonly of: NeighbourParts,
+    private readonly ports: Pick<Ports, 'clock' | 'random' | 'links'>,
+    private readonly limits: NeighbourLimits,
+  ) {}
+
+  /** The Peer of that process; what belonged to an earlier process of its name is over. */
+  adopt(record: MemberRecord): Peer {
+    const known = this.of.peers.find(record.nodeId);
+    if (known?.is(record)) {
+      known.record = record;
+      return known;
+    }
+    if (known !== undefined) this.bury(known);
+    const { random, links } = this.ports;
+    const wake = (): void => this.of.turn.wake(peer);
+    const peer = new Peer(record, new Outbox(record.nodeId, random.uint32() || 1, this.limits, links, wake));
+    this.of.peers.add(peer);
+    return peer;
+  }
+
+  viewChanged({ view, gone }: ViewChange): void {
+    const { peers, announcer, interests, turn } = this.of;
+    for (const { member, how } of gone) {
+      const peer = peers.find(member.nodeId);
+      if (peer?.record.boot !== member.boot) continue;
+      if (how === 'dead') this.bury(peer);
+      if (how === 'left') this.ports.clock.after(this.limits.leaveStepMs, () => this.part(peer));
+    }
+    for (const record of view.members) if (record.nodeId !== peers.selfId) this.adopt(record);
+    peers.turnTo(view);
+    for (const peer of peers.inView) if (peer.session === null) this.callAgain(peer);
+    announcer.viewChanged();
+    interests.viewChanged();
+    turn.checkSoon();
+  }
+
+  sessionBegan(peer: Peer): void {
+    const { membership, announcer, interests, canaries, turn } = this.of;
+    membership.linkRestored(peer.nodeId);
+    announcer.sessionBegan(peer);
+    if (peer.inView) interests.sessionBegan(peer);
+    canaries.send(peer);
+    turn.checkSoon();
+  }
+
+  sessionLost(peer: Peer, end: LinkEnd): void {
+    const { membership, interests, directory, asks, canaries, turn, peers } = this.of;
+    interests.sessionLost(peer);
+    directory.sessionLost(peer);
+    asks.sessionLost(peer);
+    canaries.sessionLost(peer);
+    turn.checkSoon();
+    if (!peer.inView) return peers.remove(peer);
+    membership.linkLost(peer.nodeId, end);
+    this.callAgain(peer);
+    this.ports.clock.after(this.limits.resumeMs, () => this.giveUpResume(peer));
+  }
+
+  dialEnded(address: string, end: DialEnd): void {
+    const { gate, dialer, peers, membership, turn } = this.of;
+    gate.dialEnded(address, end);
+    dialer.ended(address, end === 'open' || end === 'self');
+    const member = peers.inView.find((peer) => peer.record.address === address && peer.session === null);
+    if (member !== undefined && (end === 'refused' || end === 'unreachable' || end === 'reset')) {
+      membership.linkLost(member.nodeId, end);
+    }
+    turn.checkSoon();
+  }
+
+  /** The lower node id dials at once, the higher one a little later in case the other did not notice. */
+  private callAgain(peer: Peer): void {
+    const { peers, dialer } = this.of;
+    dialer.want(peer.record.address, peers.selfId < peer.nodeId ? 0 : this.limits.redialMinMs);
+  }
+
+  private giveUpResume(peer: Peer): void {
+    if (peer.session !== null || this.ports.clock.now() - peer.sessionLostAt < this.limits.resumeMs) return;
+    peer.resumable = false;
+    peer.outbox.giveUp();
+  }
+
+  /** Death closes the session (rule 11); what waited for that process is given up. */
+  private bury(peer: Peer): void {
+    const { peers, sessions } = this.of;
+    peer.inView = false;
+    sessions.close(peer, 'declared dead', 'ended');
+    peer.outbox.giveUp();
+    peers.remove(peer);
+  }
+
+  /** Somebody who left has had time to close its link itself. */
+  private part(peer: Peer): void {
+    if (peer.inView) return;
+    this.of.sessions.close(peer, 'left', 'ended');
+    this.of.peers.remove(peer);
+  }
+
+  /** Lanes that take nothing any more end their session (rule 14). */
+  closeStalled(): void {
+    const limit = this.ports.clock.now() - this.limits.stalledMs;
+    for (const peer of this.of.peers.all()) {
+      const since = peer.outbox.stalledSince;
+      if (since !== null && since <= limit)
+        this.of.sessions.close(peer, 'the peer takes nothing any more', 'unreachable');
+    }
+  }
+}

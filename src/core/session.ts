@@ -1,0 +1,324 @@
+/**
+ * Opening sessions: HELLO, ACCEPT and REJECT on a fresh link, and which of two links to one node is the session
+ * (ROUTING "Links", rules 11 and 12). Whom to dial and when is dialer.ts.
+ */
+import type { Accept, DataFrame, Frame, Hello, Identity, MemberRecord, Reject } from './frames.js';
+import { isLive, sameIdentity } from './member.js';
+import type { Peer } from './peer.js';
+import type { Peers } from './peers.js';
+import type { Cancel, Clock, Lane, LinkEnd, LinkId, Links, Log } from './ports.js';
+
+/** Range of the peer protocol that this node speaks. */
+const PROTOCOL = { min: 1, max: 1 };
+/** Data frames that may arrive before ACCEPT, which travels on the other lane; beyond it the link is closed. */
+const EARLY_FRAMES = 100_000;
+
+/** What the handshake asks of membership.ts. */
+export interface Acquaintance {
+  self(): MemberRecord;
+  member(nodeId: string): MemberRecord | undefined;
+  records(): readonly MemberRecord[];
+  isTombstoned(identity: Identity): boolean;
+  merge(records: readonly MemberRecord[], from: string): void;
+  /** Another node holds that this process died: it raises its generation. */
+  accused(): void;
+}
+
+/** What a session does for the rest of the node. */
+export interface SessionEvents {
+  /** The Peer of that process; what belonged to an earlier process of its name is over. */
+  adopt(record: MemberRecord): Peer;
+  began(peer: Peer): void;
+  lost(peer: Peer, end: LinkEnd): void;
+  /** Frames of an open session. */
+  control(peer: Peer, frames: readonly Frame[]): void;
+  data(peer: Peer, frames: readonly DataFrame[]): void;
+  /** A dial came to an end without a session, or with one. */
+  dialEnded(address: string, end: DialEnd): void;
+  /** The lower node id dials: please dial back. */
+  callBack(record: MemberRecord): void;
+}
+
+export type DialEnd = LinkEnd | 'open' | 'self' | 'redirect' | 'accused' | 'rejected';
+
+/** A link before it is a session. */
+interface Line {
+  readonly link: LinkId;
+  /** Address that this node dialed; null for an incoming link. */
+  readonly dialed: string | null;
+  readonly number: number;
+  opened: boolean;
+  /** Data frames that came before ACCEPT. */
+  readonly early: DataFrame[];
+  readonly timeout: Cancel;
+}
+
+export class Sessions {
+  private readonly lines = new Map<LinkId, Line>();
+  private dials = 0;
+  private stopped = false;
+
+  constructor(
+    private readonly acquaintance: Acquaintance,
+    private readonly peers: Peers,
+    private readonly links: Links,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly handshakeMs: number,
+    private readonly mergeMembers: boolean,
+    private readonly isReady: () => boolean,
+    private readonly events: SessionEvents,
+  ) {}
+
+  dial(address: string): void {
+    const link = this.links.dial(address);
+    this.lines.set(link, this.line(link, address, ++this.dials));
+  }
+
+  private line(link: LinkId, dialed: string | null, number: number): Line {
+    const timeout = this.clock.after(this.handshakeMs, () => {
+      this.lines.delete(link);
+      this.links.close(link, 'no handshake in time');
+      if (dialed !== null) this.events.dialEnded(dialed, 'unreachable');
+    });
+    return { link, dialed, number, opened: false, early: [], timeout };
+  }
+
+  /** True while a dial to that address has not ended. */
+  isDialing(address: string): boolean {
+    for (const line of this.lines.values()) if (line.dialed === address) return true;
+    return false;
+  }
+
+  opened(link: LinkId, dialed: string | null): void {
+    if (this.stopped) return this.links.close(link, 'stopped');
+    const line = this.lines.get(link) ?? this.line(link, dialed, 0);
+    line.opened = true;
+    this.lines.set(link, line);
+    if (dialed !== null) this.links.send(link, 'control', [this.hello(line)]);
+  }
+
+  received(link: LinkId, lane: Lane, frames: readonly Frame[]): void {
+    const peer = this.peers.ofLink(link);
+    if (peer !== undefined) return this.deliver(peer, lane, frames);
+    const line = this.lines.get(link);
+    if (line === undefined) return;
+    if (lane === 'data') {
+      if (line.early.length + frames.length > EARLY_FRAMES) this.giveUp(line, 'data before the handshake', 'rejected');
+      else line.early.push(...(frames as readonly DataFrame[]));
+      return;
+    }
+    const [first, ...rest] = frames;
+    if (first.kind === 'hello' && line.dialed === null) this.onHello(line, first);
+    else if (first.kind === 'accept' && line.dialed !== null) this.onAccept(line, first);
+    else if (first.kind === 'reject') this.onReject(line, first);
+    else this.giveUp(line, `${first.kind} instead of a handshake`, 'rejected');
+    if (rest.length > 0) this.received(link, lane, rest);
+  }
+
+  private deliver(peer: Peer, lane: Lane, frames: readonly Frame[]): void {
+    if (lane === 'data') this.events.data(peer, frames as readonly DataFrame[]);
+    else this.events.control(peer, frames);
+  }
+
+  closed(link: LinkId, end: LinkEnd, text: string): void {
+    const peer = this.peers.ofLink(link);
+    if (peer !== undefined) {
+      this.log.info('lost the session with a peer', { peer: peer.nodeId, end, text });
+      return this.forget(peer, end);
+    }
+    const line = this.lines.get(link);
+    if (line === undefined) return;
+    this.drop(line);
+    if (end === 'denied') this.log.error('a peer was refused', { address: line.dialed, text });
+    if (line.dialed !== null) this.events.dialEnded(line.dialed, end);
+  }
+
+  /** Ends a session from this side. */
+  close(peer: Peer, reason: string, end: LinkEnd): void {
+    if (peer.session === null) return;
+    this.links.close(peer.session.link, reason);
+    this.forget(peer, end);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const line of [...this.lines.values()]) {
+      this.drop(line);
+      this.links.close(line.link, 'stopped');
+    }
+    for (const peer of this.peers.all()) this.close(peer, 'stopped', 'ended');
+  }
+
+  /** The dialer's turn: says who it is. */
+  private hello(line: Line): Hello {
+    const expected = [...this.peers.all()].find((peer) => peer.record.address === line.dialed);
+    return { kind: 'hello', ...this.introduction(line.number, expected) };
+  }
+
+  private introduction(session: number, peer: Peer | undefined): Omit<Hello, 'kind'> {
+    return {
+      protocolMin: PROTOCOL.min,
+      protocolMax: PROTOCOL.max,
+      self: this.acquaintance.self(),
+      digest: this.peers.digest,
+      members: this.acquaintance.records(),
+      session,
+      lastEpoch: peer?.inbox.epoch ?? 0,
+      lastReceived: peer?.inbox.last ?? 0,
+      ready: this.isReady(),
+    };
+  }
+
+  private onHello(line: Line, hello: Hello): void {
+    const problem = this.judge(hello);
+    if (problem !== null) return this.reject(line, problem.reason, problem.text);
+    if (hello.self.nodeId > this.acquaintance.self().nodeId) {
+      this.reject(line, 'redirect', 'the lower node id dials');
+      this.merge(hello);
+      this.events.callBack(hello.self);
+      return;
+    }
+    const current = this.peers.find(hello.self.nodeId);
+    if (
+      current?.session &&
+      !current.session.dialer &&
+      current.is(hello.self) &&
+      hello.session <= current.session.number
+    ) {
+      return this.reject(line, 'duplicate', 'a newer session exists');
+    }
+    this.merge(hello);
+    if (!this.isMember(hello.self))
+      return this.reject(line, 'accused', 'another record of that node outranks this one');
+    const peer = this.events.adopt(hello.self);
+    this.links.send(line.link, 'control', [{ kind: 'accept', ...this.introduction(hello.session, peer) }]);
+    this.establish(peer, line, hello, false);
+  }
+
+  private onAccept(line: Line, accept: Accept): void {
+    const problem = this.judge(accept);
+    if (problem !== null) {
+      this.reject(line, problem.reason, problem.text);
+      this.events.dialEnded(line.dialed!, problem.reason === 'self' ? 'self' : 'rejected');
+      return;
+    }
+    const current = this.peers.find(accept.self.nodeId)?.session;
+    if (current?.dialer && current.number > line.number) return this.giveUp(line, 'a newer session exists', 'rejected');
+    this.merge(accept);
+    if (!this.isMember(accept.self)) {
+      this.reject(line, 'accused', 'another record of that node outranks this one');
+      this.events.dialEnded(line.dialed!, 'rejected');
+      return;
+    }
+    this.establish(this.events.adopt(accept.self), line, accept, true);
+    this.events.dialEnded(line.dialed!, 'open');
+  }
+
+  /** Why no session can be with who speaks; null when it can. */
+  private judge({ self: other, ...speech }: Hello | Accept): { reason: Reject['reason']; text: string } | null {
+    const self = this.acquaintance.self();
+    if (speech.protocolMax < PROTOCOL.min || speech.protocolMin > PROTOCOL.max) {
+      const text = `this node speaks protocol ${PROTOCOL.min} to ${PROTOCOL.max}, the other ${speech.protocolMin} to ${speech.protocolMax}`;
+      return { reason: 'protocol', text };
+    }
+    if (other.nodeId === self.nodeId) {
+      if (other.boot === self.boot) return { reason: 'self', text: 'this is the node itself' };
+      return { reason: 'name', text: `${other.address} and ${self.address} have the same node id ${self.nodeId}` };
+    }
+    if (this.acquaintance.isTombstoned(other)) return { reason: 'accused', text: 'that process was declared dead' };
+    const known = this.peers.find(other.nodeId);
+    if (known?.session && !known.is(other)) {
+      return {
+        reason: 'name',
+        text: `a process with node id ${other.nodeId} is connected from ${known.record.address}`,
+      };
+    }
+    return null;
+  }
+
+  private merge({ self, members }: Hello | Accept | (Reject & { self?: MemberRecord })): void {
+    const records = self === undefined ? members : this.mergeMembers ? [self, ...members] : [self];
+    this.acquaintance.merge(records, self?.nodeId ?? '');
+  }
+
+  private isMember(record: MemberRecord): boolean {
+    const known = this.acquaintance.member(record.nodeId);
+    return known !== undefined && isLive(known) && sameIdentity(known, record);
+  }
+
+  private reject(line: Line, reason: Reject['reason'], text: string): void {
+    const members = this.acquaintance.records();
+    this.links.send(line.link, 'control', [{ kind: 'reject', reason, text, members }]);
+    this.drop(line);
+    this.links.close(line.link, reason);
+    if (reason === 'name' || reason === 'protocol') this.log.error('refused a peer', { reason, text });
+  }
+
+  private onReject(line: Line, reject: Reject): void {
+    const end = REJECTED[reject.reason];
+    this.giveUp(line, reject.reason, end);
+    this.rejected(reject);
+  }
+
+  /** Also of an open session: its dialer found this node's record dead. */
+  rejected(reject: Reject): void {
+    if (reject.reason === 'name' || reject.reason === 'protocol')
+      this.log.error('a peer refused this node', { ...reject, members: undefined });
+    if (this.mergeMembers || reject.reason === 'accused') this.acquaintance.merge(reject.members, '');
+    if (reject.reason === 'accused') this.acquaintance.accused();
+  }
+
+  private giveUp(line: Line, reason: string, end: DialEnd): void {
+    this.drop(line);
+    this.links.close(line.link, reason);
+    if (line.dialed !== null) this.events.dialEnded(line.dialed, end);
+  }
+
+  private drop(line: Line): void {
+    line.timeout();
+    this.lines.delete(line.link);
+  }
+
+  private establish(peer: Peer, line: Line, speech: Hello | Accept, dialer: boolean): void {
+    this.close(peer, 'replaced by a newer session', 'ended');
+    this.drop(line);
+    peer.session = {
+      link: line.link,
+      number: speech.session,
+      dialer,
+      relayedBy: null,
+      peerReady: speech.ready,
+    };
+    peer.met = true;
+    peer.resumable = true;
+    this.peers.bind(peer, line.link);
+    peer.outbox.sessionBegins(speech.lastEpoch, speech.lastReceived);
+    this.log.info('opened a session with a peer', { peer: peer.nodeId, address: peer.record.address });
+    this.events.began(peer);
+    if (line.early.length > 0) this.events.data(peer, line.early);
+  }
+
+  /** Everything learned through the session goes with it. */
+  private forget(peer: Peer, end: LinkEnd): void {
+    const { link } = peer.session!;
+    peer.session = null;
+    peer.sessionLostAt = this.clock.now();
+    peer.announced = '';
+    peer.synced = '';
+    peer.acked = '';
+    peer.ackDue = '';
+    this.peers.unbind(link);
+    peer.outbox.sessionLost();
+    this.events.lost(peer, end);
+  }
+}
+
+const REJECTED: Readonly<Record<Reject['reason'], DialEnd>> = {
+  accused: 'accused',
+  redirect: 'redirect',
+  duplicate: 'rejected',
+  protocol: 'rejected',
+  self: 'self',
+  name: 'rejected',
+};

@@ -1,0 +1,177 @@
+/**
+ * The local subscribers: who is on which channel, and which of them still wait for the mesh to know (rule 5).
+ */
+import type { Channel, Channels } from './channels.js';
+import type { Message, SubscribeOutcome } from './message.js';
+import type { Audience, Clock, Delivered, Sockets, Subscriber } from './ports.js';
+
+/** A subscribe that the mesh has not acknowledged. */
+interface Wait {
+  readonly subscriber: Subscriber;
+  readonly channel: Channel;
+  readonly deadline: number;
+  readonly allowDegraded: boolean;
+  readonly done: (outcome: SubscribeOutcome) => void;
+  over: boolean;
+}
+
+export class LocalAudience implements Audience {
+  readonly subscribers = new Set<Subscriber>();
+  notes: unknown = null;
+  waits: Wait[] = [];
+
+  constructor(readonly channel: string) {}
+}
+
+/** What the owners know of this node's interest (interest.ts), and whether this node is settled (rule 3). */
+export interface Registrar {
+  want(channel: Channel): void;
+  unwant(channel: Channel): void;
+  /** A subscribe of that channel may be acknowledged now. */
+  acknowledged(channel: Channel): boolean;
+}
+
+export interface SubscriberLimits {
+  readonly subscribeTimeoutMs: number;
+  readonly maxChannels: number;
+}
+
+const NOBODY: Delivered = { success: 0, fail: 0 };
+const KNOWN: SubscribeOutcome = { ok: true, degraded: false };
+
+export class Subscribers {
+  /** Channels with a subscriber, and subscriptions. */
+  channelCount = 0;
+  subscriptionCount = 0;
+  /** Channels of each subscriber. */
+  private readonly joined = new Map<Subscriber, Set<Channel>>();
+  /** Waits by deadline, which is also the order in which they began. */
+  private waits: Wait[] = [];
+
+  constructor(
+    private readonly channels: Channels,
+    private readonly registrar: Registrar,
+    private readonly sockets: Sockets,
+    private readonly clock: Clock,
+    private readonly limits: SubscriberLimits,
+  ) {}
+
+  get waiting(): number {
+    return this.waits.reduce((sum, wait) => sum + (wait.over ? 0 : 1), 0);
+  }
+
+  subscribe(
+    subscriber: Subscriber,
+    name: string,
+    allowDegraded: boolean,
+    done: (outcome: SubscribeOutcome) => void,
+  ): void {
+    let channel = this.channels.find(name);
+    if (!channel?.audience && this.channelCount >= this.limits.maxChannels) {
+      done({ ok: false, reason: 'limit' });
+      return;
+    }
+    channel ??= this.channels.get(name);
+    const audience = this.add(subscriber, channel);
+    if (this.registrar.acknowledged(channel)) {
+      done(KNOWN);
+      return;
+    }
+    const deadline = this.clock.now() + this.limits.subscribeTimeoutMs;
+    const wait = { subscriber, channel, deadline, allowDegraded, done, over: false };
+    audience.waits.push(wait);
+    if (this.waits.push(wait) === 1) this.clock.after(this.limits.subscribeTimeoutMs, () => this.endWaits());
+  }
+
+  private add(subscriber: Subscriber, channel: Channel): LocalAudience {
+    if (channel.audience === null) {
+      channel.audience = new LocalAudience(channel.name);
+      this.channelCount++;
+      this.registrar.want(channel);
+    }
+    const audience = channel.audience;
+    if (audience.subscribers.has(subscriber)) return audience;
+    audience.subscribers.add(subscriber);
+    this.subscriptionCount++;
+    const channels = this.joined.get(subscriber);
+    if (channels) channels.add(channel);
+    else this.joined.set(subscriber, new Set([channel]));
+    this.sockets.joined(audience, subscriber);
+    return audience;
+  }
+
+  unsubscribe(subscriber: Subscriber, name: string): boolean {
+    const channel = this.channels.find(name);
+    const mine = this.joined.get(subscriber);
+    if (channel === undefined || !mine?.delete(channel)) return false;
+    if (mine.size === 0) this.joined.delete(subscriber);
+    this.remove(subscriber, channel);
+    return true;
+  }
+
+  unsubscribeAll(subscriber: Subscriber): void {
+    const mine = this.joined.get(subscriber);
+    this.joined.delete(subscriber);
+    for (const channel of mine ?? []) this.remove(subscriber, channel);
+  }
+
+  channelsOf(subscriber: Subscriber): string[] {
+    return [...(this.joined.get(subscriber) ?? [])].map((channel) => channel.name);
+  }
+
+  private remove(subscriber: Subscriber, channel: Channel): void {
+    const audience = channel.audience!;
+    audience.subscribers.delete(subscriber);
+    this.subscriptionCount--;
+    this.sockets.left(audience, subscriber);
+    if (audience.subscribers.size === 0) {
+      channel.audience = null;
+      this.channelCount--;
+      this.registrar.unwant(channel);
+    }
+    for (const wait of audience.waits.filter((one) => one.subscriber === subscriber)) {
+      this.end(wait, { ok: false, reason: 'closed' });
+    }
+  }
+
+  /** Hands a message to this node's subscribers; it goes no further. */
+  deliver(channel: Channel | undefined, message: Message): Delivered {
+    const audience = channel?.audience ?? null;
+    return audience === null ? NOBODY : this.sockets.deliver(audience, message);
+  }
+
+  /** What the owners know of that channel has changed. */
+  reevaluate(channel: Channel): void {
+    const waits = channel.audience?.waits;
+    if (!waits?.length || !this.registrar.acknowledged(channel)) return;
+    for (const wait of [...waits]) this.end(wait, KNOWN);
+  }
+
+  /** This node is settled again, or the owners have changed. */
+  reevaluateAll(): void {
+    for (const wait of [...this.waits]) if (!wait.over) this.reevaluate(wait.channel);
+  }
+
+  private end(wait: Wait, outcome: SubscribeOutcome): void {
+    if (wait.over) return;
+    wait.over = true;
+    const waits = wait.channel.audience?.waits;
+    waits?.splice(waits.indexOf(wait), 1);
+    wait.done(outcome);
+  }
+
+  private endWaits(): void {
+    const now = this.clock.now();
+    let over = 0;
+    while (over < this.waits.length && (this.waits[over].over || this.waits[over].deadline <= now)) over++;
+    for (const wait of this.waits.splice(0, over)) {
+      if (wait.over) continue;
+      if (wait.allowDegraded) this.end(wait, { ok: true, degraded: true });
+      else {
+        this.end(wait, { ok: false, reason: 'timeout' });
+        this.unsubscribe(wait.subscriber, wait.channel.name);
+      }
+    }
+    if (this.waits.length > 0) this.clock.after(Math.max(1, this.waits[0].deadline - now), () => this.endWaits());
+  }
+}

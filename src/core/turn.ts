@@ -1,0 +1,72 @@
+/**
+ * The end of an event-loop turn: what was decided in it leaves, in the order in which it must be heard. A new view is
+ * announced before the acknowledgement of somebody else's, acknowledgements before what they allow.
+ */
+import type { Announcer } from './announce.js';
+import type { Membership } from './membership.js';
+import type { Peer } from './peer.js';
+import type { Clock } from './ports.js';
+
+export class Turn {
+  private awake: Peer[] = [];
+  private ending = false;
+  private checking = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly membership: Pick<Membership, 'reportNow'>,
+    private readonly announcer: Pick<Announcer, 'acknowledge'>,
+    /** Looks at what waits for this node to be settled: the gate, subscribes, a leave. */
+    private readonly check: () => void,
+  ) {}
+
+  /** That peer has something to be sent. */
+  wake(peer: Peer): void {
+    if (peer.awake) return;
+    peer.awake = true;
+    this.awake.push(peer);
+    this.endSoon();
+  }
+
+  checkSoon(): void {
+    this.checking = true;
+    this.endSoon();
+  }
+
+  private endSoon(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.clock.endOfTurn(() => this.end());
+  }
+
+  end(): void {
+    this.ending = false;
+    this.membership.reportNow();
+    this.announcer.acknowledge();
+    if (this.checking) {
+      this.checking = false;
+      this.check();
+    }
+    const { awake } = this;
+    this.awake = [];
+    const now = this.clock.now();
+    for (const peer of awake) {
+      peer.awake = false;
+      if (peer.session !== null) this.flush(peer, now);
+    }
+  }
+
+  private flush(peer: Peer, now: number): void {
+    if (peer.goodbyeDue) {
+      peer.goodbyeDue = false;
+      peer.outbox.sendControl({ kind: 'goodbyeAck', epoch: peer.outbox.epoch, lastSent: peer.outbox.lastSeq });
+    }
+    if (peer.registerAcks.length > 0) {
+      peer.outbox.sendControl({ kind: 'registerAck', versions: peer.registerAcks });
+      peer.registerAcks = [];
+    }
+    const counts = peer.inbox.takeCounts();
+    if (counts !== null) peer.outbox.sendLoose(counts);
+    peer.outbox.flush(peer.session!.link, now);
+  }
+}
