@@ -1,11 +1,21 @@
 /** What the client servers offer (Connection) and what they ask of others (the scripts). node.ts connects the two. */
+import type { Message } from '../core/message.js';
 import type { Subscriber } from '../core/ports.js';
+
+/**
+ * What every subscriber of an audience is able to do, whoever holds it: a client's connection, a back end's stream, a function
+ * of the embedding process. Delivery knows nothing else of the last two.
+ */
+export interface TakesMessages extends Subscriber {
+  /** Hands over one message now; false when it could not be taken (the taker has counted why). */
+  take(message: Message): boolean;
+}
 
 /** `dropped`: over the outbound bound of a server with `onSlow: drop`; `slow_consumer`: over it and being closed; `refused`: protocol_encode failed. */
 export type SendOutcome = 'sent' | 'dropped' | 'slow_consumer' | 'closed' | 'refused';
 
 /** A client's connection on this node. */
-export interface Connection extends Subscriber {
+export interface Connection extends TakesMessages {
   readonly id: string;
   readonly protocol: 'websocket' | 'socket';
   /** "ip:port" */
