@@ -64,7 +64,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   });
   return {
     async listen() {
-      listener.listen();
+      await listener.listen();
       await rpc.listen(options.sharePort ?? false);
     },
     get httpPort() {

@@ -103,6 +103,7 @@ export class Exchange {
 
   /** Reads the whole body as text; answers itself when it is too large or not UTF-8. */
   readText(max: number, done: (text: string) => void): void {
+    if (this.over) return;
     const parts: Buffer[] = [];
     let size = 0;
     this.res.onData((chunk, isLast) => {

@@ -26,7 +26,8 @@ export function grpcCertificate(tls: { readonly cert: string; readonly key: stri
     removeCaCertificateListener() {},
     addIdentityCertificateListener(listener) {
       listeners.add(listener);
-      listener(current);
+      // Not within this call: grpc-js adds the server to its watchers only after it.
+      process.nextTick(() => listener(current));
     },
     removeIdentityCertificateListener(listener) {
       listeners.delete(listener);

@@ -35,12 +35,18 @@ export class TokenBucket {
 /** One bucket per key; idle keys are forgotten. */
 export class RateLimit {
   private readonly buckets = new Map<string, TokenBucket>();
+  private sweptAt = Number.NEGATIVE_INFINITY;
 
   /** `perSecond` 0 is no limit. */
   constructor(
     readonly perSecond: number,
     private readonly now: () => number,
   ) {}
+
+  /** Keys that are remembered. */
+  get size(): number {
+    return this.buckets.size;
+  }
 
   /** Null when the call may go on. */
   refusal(key: string): MeshError | null {
@@ -57,7 +63,10 @@ export class RateLimit {
 
   /** A full bucket is the same as none. If none is full, the oldest goes: the map stays bounded. */
   private forget(now: number): void {
-    for (const [key, bucket] of this.buckets) if (bucket.isFull(now)) this.buckets.delete(key);
+    if (now - this.sweptAt >= 1000) {
+      this.sweptAt = now;
+      for (const [key, bucket] of this.buckets) if (bucket.isFull(now)) this.buckets.delete(key);
+    }
     if (this.buckets.size < MAX_KEYS) return;
     for (const oldest of this.buckets.keys()) {
       this.buckets.delete(oldest);

@@ -2,6 +2,7 @@
 
 import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { MeshError } from '../errors.js';
 
@@ -31,8 +32,9 @@ export class Listener {
     return this.options.tls.cert !== '';
   }
 
-  listen(): void {
-    this.port = this.open(this.options.port);
+  async listen(): Promise<void> {
+    const { bind, port } = this.options;
+    this.port = this.open(port === 0 ? await freePort(bind) : port);
   }
 
   /** Takes new certificates for new connections. Throws, and keeps the old ones, when the files are not usable. */
@@ -79,6 +81,18 @@ export class Listener {
     this.apps.push(app);
     return bound;
   }
+}
+
+/** uWebSockets.js can take a free port itself, but not listen on it a second time, which new certificates need. */
+function freePort(bind: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error) => reject(new MeshError('invalid_argument', `api.bind: ${error.message}`)));
+    probe.listen(0, bind, () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
 }
 
 /** Throws an error that names the files when they are no certificate with its key. */

@@ -1,0 +1,136 @@
+import { randomBytes, scryptSync } from 'node:crypto';
+import { once } from 'node:events';
+import t from 'tap';
+import { WebSocket } from 'ws';
+import { hostPattern } from '../../src/api/access.js';
+import { Brake } from '../../src/api/brake.js';
+import { accessOf, live } from './live.js';
+
+const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
+const bearer = (pair: string) => ({ authorization: `Bearer ${pair}` });
+
+/** Cheap parameters: the tests check the rules, not the cost. */
+function hashOf(password: string): string {
+  const salt = randomBytes(16);
+  const hash = scryptSync(password, salt, 32, { N: 1024, r: 8, p: 1 });
+  return `scrypt$1024$8$1$${salt.toString('base64')}$${hash.toString('base64')}`;
+}
+
+const MESSAGE = { c: 'c', d: 'x' };
+
+t.test('Basic and Bearer logins are taken, for plain and for hashed passwords', async (t) => {
+  const users = [
+    { username: 'plain', password: 'pass:word' },
+    { username: 'hashed', passwordHash: hashOf('secret') },
+  ];
+  const { answer } = await live(t, { users });
+  for (const login of [
+    basic('plain:pass:word'),
+    bearer('plain:pass:word'),
+    basic('hashed:secret'),
+    bearer('hashed:secret'),
+  ]) {
+    t.equal((await answer('/v1/mesh/publish', MESSAGE, login))[0], 200, login.authorization);
+  }
+  t.equal((await answer('/v1/mesh/publish', MESSAGE, basic('hashed:secret')))[0], 200, 'a remembered login');
+});
+
+t.test('no login, a wrong one, an unknown user and nonsense are refused alike, and nothing is published', async (t) => {
+  const { post, mesh } = await live(t, {
+    users: [
+      { username: 'a', password: 'b' },
+      { username: 'h', passwordHash: hashOf('x') },
+    ],
+  });
+  for (const headers of [{}, basic('a:c'), basic('nobody:b'), { authorization: 'Digest x' }, bearer('nocolon')]) {
+    const response = await post('/v1/mesh/publish', MESSAGE, headers);
+    t.equal(response.status, 401);
+    t.match(response.headers.get('www-authenticate'), /^Basic realm="lumesh"/);
+    t.equal(JSON.parse(await response.text()).E.c, 102);
+  }
+  t.equal(mesh.published.length, 0);
+});
+
+t.test('the read role may look but not publish', async (t) => {
+  const { url, answer, socket } = await live(t, { users: [{ username: 'r', password: 'p', roles: ['read'] }] });
+  t.equal((await fetch(`${url}/v1/nodes`, { headers: basic('r:p') })).status, 200);
+  const [status, body] = await answer('/v1/mesh/publish', MESSAGE, basic('r:p'));
+  t.equal(status, 403);
+  t.equal(JSON.parse(body).E.c, 102);
+  const client = await socket(basic('r:p'));
+  t.match(JSON.parse(await client.ask({ m: 'mesh.publish', p: MESSAGE, i: 1 })), { E: { c: 102 }, i: 1 });
+  t.match(JSON.parse(await client.ask({ m: 'version', i: 2 })), { E: null, i: 2 });
+});
+
+t.test('an upgrade needs a login, too', async (t) => {
+  const { url } = await live(t, { users: [{ username: 'a', password: 'b' }] });
+  const [, response] = await once(new WebSocket(`${url.replace('http', 'ws')}/ws/v1`), 'unexpected-response');
+  t.equal(response.statusCode, 401);
+});
+
+t.test('metrics and health are open, unless the configuration says otherwise', async (t) => {
+  const users = [{ username: 'a', password: 'b', roles: ['read'] }];
+  const open = await live(t, { users });
+  for (const path of ['/metrics', '/healthz', '/readyz']) t.equal((await fetch(open.url + path)).status, 200, path);
+  const shut = await live(t, { users, metrics: 'users' });
+  for (const path of ['/metrics', '/healthz', '/readyz']) t.equal((await fetch(shut.url + path)).status, 401, path);
+  t.equal((await fetch(`${shut.url}/metrics`, { headers: basic('a:b') })).status, 200);
+});
+
+t.test('a user may be bound to addresses', async (t) => {
+  const users = [
+    { username: 'here', password: 'p', host: '127.0.*.*' },
+    { username: 'there', password: 'p', host: '10.*.*.*' },
+  ];
+  const { answer } = await live(t, { users });
+  t.equal((await answer('/v1/mesh/publish', MESSAGE, basic('here:p')))[0], 200);
+  t.equal((await answer('/v1/mesh/publish', MESSAGE, basic('there:p')))[0], 401);
+});
+
+t.test('host patterns match whole addresses, part by part', async (t) => {
+  const matches = (pattern: string, address: string) => hostPattern(pattern)?.test(address) ?? true;
+  t.ok(matches('*', '10.1.2.3'));
+  t.ok(matches('172.16.*.*', '172.16.0.9'));
+  t.notOk(matches('172.16.*.*', '172.160.0.9'));
+  t.notOk(matches('172.16.*.*', '1.172.16.0.9'));
+  t.notOk(matches('172.16.*', '172.16.0.9'), 'one * is one part');
+  t.notOk(matches('1.1.1.1', '1a1.1.1'));
+  t.ok(matches('2001:0db8:*', '2001:0db8:0000:0000:0000:0000:0000:0001'));
+});
+
+t.test('changed users hold at once, also for open connections', async (t) => {
+  const { api, answer, socket } = await live(t, { users: [{ username: 'a', password: 'b' }] });
+  const client = await socket(basic('a:b'));
+  api.reloadAccess(accessOf({ users: [{ username: 'a', password: 'new', roles: ['read'] }] }));
+  t.equal((await answer('/v1/mesh/publish', MESSAGE, basic('a:b')))[0], 401);
+  t.match(JSON.parse(await client.ask({ m: 'mesh.publish', p: MESSAGE })), { E: { c: 102, m: /no role "write"/ } });
+  api.reloadAccess(accessOf({ users: [{ username: 'other', password: 'x' }] }));
+  t.match(JSON.parse(await client.ask({ m: 'version' })), { E: { c: 102, m: /no longer valid/ } });
+});
+
+t.test('guessing passwords is slowed down per address, and the wait ends', async (t) => {
+  let now = 0;
+  const { post } = await live(t, { users: [{ username: 'a', password: 'b' }], now: () => now });
+  for (let guess = 0; guess < 6; guess++)
+    t.equal((await post('/v1/mesh/publish', MESSAGE, basic(`a:${guess}`))).status, 401);
+  const braked = await post('/v1/mesh/publish', MESSAGE, basic('a:b'));
+  t.equal(braked.status, 429, 'even the right password waits');
+  t.equal(braked.headers.get('retry-after'), '1');
+  now = 1001;
+  t.equal((await post('/v1/mesh/publish', MESSAGE, basic('a:b'))).status, 200);
+});
+
+t.test('the brake doubles up to a minute and forgets after ten', async (t) => {
+  let now = 0;
+  const brake = new Brake(() => now);
+  const waits = [];
+  for (let i = 0; i < 14; i++) {
+    brake.failed('x');
+    waits.push(brake.waitMs('x'));
+  }
+  t.same(waits, [0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000]);
+  t.equal(brake.waitMs('y'), 0);
+  now = 700_000;
+  brake.failed('x');
+  t.equal(brake.waitMs('x'), 0);
+});
