@@ -276,6 +276,11 @@ export class Mesh implements LinkEvents {
     this.asks.answer(op, fn);
   }
 
+  /** Tells how late the event loop was, in milliseconds: a node that is slow itself suspects others more slowly (Lifeguard). */
+  loopDelay(ms: number): void {
+    this.membership.loopDelay(ms);
+  }
+
   // ── what is known ──
 
   /** Calls `fn` when messages from `peer` may have been missed: on that channel, or on any (null). */
