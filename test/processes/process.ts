@@ -1,0 +1,191 @@
+/** Real nodes as processes of their own: `node dist/main.js start`, as an operator runs it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Breaker } from './breaker.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface Addresses {
+  readonly id: string;
+  readonly peers: string;
+  readonly api: string;
+  readonly grpc: string;
+  readonly clients: readonly string[];
+}
+
+export interface MemberState {
+  readonly nodeId: string;
+  readonly state: string;
+}
+
+/** One node; it can be started, killed and started again under the same name and ports. */
+export class NodeProcess {
+  private child: ChildProcess | null = null;
+  private current: Addresses | null = null;
+  /** Log lines of all its lives, as the process wrote them. */
+  readonly lines: string[] = [];
+
+  constructor(
+    readonly id: string,
+    private readonly flags: readonly string[],
+    /** Stands before its port for peers; null when they dial it directly. */
+    readonly breaker: Breaker | null,
+  ) {}
+
+  get addresses(): Addresses {
+    if (this.current === null) throw new Error(`${this.id} is not ready`);
+    return this.current;
+  }
+
+  /** Fulfilled when the node says that it is ready. */
+  async start(): Promise<void> {
+    if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: run `npm run build` first');
+    const child = fork(MAIN, ['start', ...this.flags.flatMap((flag) => ['--set', flag])], { silent: true });
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      let rest = '';
+      stream?.on('data', (bytes: Buffer) => {
+        const lines = (rest + bytes).split('\n');
+        rest = lines.pop() ?? '';
+        this.lines.push(...lines);
+      });
+    }
+    this.current = await new Promise<Addresses>((resolve, reject) => {
+      child.once('message', (report) => resolve((report as { addresses: Addresses }).addresses));
+      child.once('exit', (code, signal) =>
+        reject(
+          new Error(
+            `${this.id} ended with ${code ?? signal} before it was ready:\n${this.lines.slice(-20).join('\n')}`,
+          ),
+        ),
+      );
+    });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child?.kill(name);
+  }
+
+  /** Ends it and waits until the process is gone; the exit code, or the signal's name. */
+  async end(signal: NodeJS.Signals): Promise<number | string> {
+    const { child } = this;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return 'not running';
+    this.child = null;
+    this.current = null;
+    const exit = new Promise<number | string>((resolve) =>
+      child.once('exit', (code, name) => resolve(code ?? name ?? 'unknown')),
+    );
+    child.kill(signal);
+    if (signal === 'SIGKILL') child.kill('SIGCONT');
+    return exit;
+  }
+
+  /** The members in its view, itself included. */
+  async members(): Promise<string[]> {
+    const answer = await fetch(`http://${this.addresses.api}/v1/nodes`);
+    const { r } = (await answer.json()) as { r: { nodes?: MemberState[] } | MemberState[] };
+    const nodes = Array.isArray(r) ? r : (r.nodes ?? []);
+    return nodes.map(({ nodeId }) => nodeId).sort();
+  }
+
+  async isReady(): Promise<boolean> {
+    return (await fetch(`http://${this.addresses.api}/readyz`)).status === 200;
+  }
+}
+
+export interface ClusterOptions {
+  /** Put a breaker before each node's port for peers. */
+  readonly breakers?: boolean;
+  /** Further settings of every node, `path=value`. */
+  readonly settings?: readonly string[];
+}
+
+/** A mesh of ready processes, node-1 … node-n. */
+export class Cluster {
+  private constructor(readonly nodes: readonly NodeProcess[]) {}
+
+  static async start(count: number, { breakers = false, settings = [] }: ClusterOptions = {}): Promise<Cluster> {
+    const ports = await freePorts(4 * count);
+    const fronts = await Promise.all(
+      Array.from({ length: count }, (_, i) => (breakers ? Breaker.listen(ports[4 * i]) : null)),
+    );
+    const dialable = (i: number): string => fronts[i]?.address ?? `127.0.0.1:${ports[4 * i]}`;
+    const nodes = fronts.map((breaker, i) => {
+      const [peers, api, grpc, clients] = ports.slice(4 * i, 4 * i + 4);
+      // Everybody is everybody's seed, so that each finds its way back after a restart.
+      const seeds = fronts.flatMap((_, k) => (k === i ? [] : [dialable(k)]));
+      const flags = [
+        `node.id=node-${i + 1}`,
+        `cluster.port=${peers}`,
+        `cluster.advertise=${dialable(i)}`,
+        `cluster.seeds=${seeds.join(',')}`,
+        'cluster.profile=local',
+        `api.port=${api}`,
+        `api.grpcPort=${grpc}`,
+        `servers.0.port=${clients}`,
+        'servers.0.bind=127.0.0.1',
+        'drainSeconds=1',
+        ...settings,
+      ];
+      return new NodeProcess(`node-${i + 1}`, flags, breaker);
+    });
+    const cluster = new Cluster(nodes);
+    try {
+      await Promise.all(nodes.map((node) => node.start()));
+      await cluster.agrees();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Waits until each of these nodes (all, unless told otherwise) has exactly these members in its view. */
+  async agrees(nodes: readonly NodeProcess[] = this.nodes): Promise<void> {
+    const expected = nodes.map(({ id }) => id).sort();
+    await Promise.all(
+      nodes.map((node) =>
+        until(async () => String(await node.members()) === String(expected), `${node.id} sees ${expected}`),
+      ),
+    );
+  }
+
+  /** Ends everything, however it is. */
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.end('SIGKILL')));
+    await Promise.all(this.nodes.map((node) => node.breaker?.close()));
+  }
+}
+
+/** Asks again until the answer is yes. The patience is for a machine that is busy; no test measures it. */
+export async function until(
+  question: () => Promise<boolean> | boolean,
+  what: string,
+  patienceMs = 30_000,
+): Promise<void> {
+  const end = Date.now() + patienceMs;
+  while (!(await question())) {
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await pause(20);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Ports that nobody listens on now; all are held at once, so they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
