@@ -68,7 +68,7 @@ export interface Subscriber {
 export interface Audience {
   readonly channel: string;
   readonly subscribers: ReadonlySet<Subscriber>;
-  /** The sockets' own notes on this channel (which of its subscribers are on a native topic …). The core never looks. */
+  /** The sockets' own notes on this channel (which of its subscribers are on a native topic …), null at first. The core never looks. */
   notes: unknown;
 }
 

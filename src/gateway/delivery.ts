@@ -22,25 +22,25 @@ export class Delivery implements Sockets {
   ) {}
 
   deliver(audience: Audience, message: Message): Delivered {
-    const wide = audience.notes as WideChannel | undefined;
-    const counts = wide === undefined ? deliverEach(audience, message) : wide.deliver(message);
+    const wide = audience.notes as WideChannel | null;
+    const counts = wide === null ? deliverEach(audience, message) : wide.deliver(message);
     if (counts.success > 0) this.meter.count('deliveries_total', counts.success);
     return counts;
   }
 
   joined(audience: Audience, subscriber: Subscriber): void {
-    const wide = audience.notes as WideChannel | undefined;
-    if (wide !== undefined) wide.add(subscriber);
+    const wide = audience.notes as WideChannel | null;
+    if (wide !== null) wide.add(subscriber);
     else if (audience.subscribers.size >= WIDE_FROM) audience.notes = new WideChannel(audience, this.turn);
   }
 
   left(audience: Audience, subscriber: Subscriber): void {
-    const wide = audience.notes as WideChannel | undefined;
-    if (wide === undefined) return;
+    const wide = audience.notes as WideChannel | null;
+    if (wide === null) return;
     wide.remove(subscriber);
     if (audience.subscribers.size >= NARROW_BELOW) return;
     wide.dissolve();
-    audience.notes = undefined;
+    audience.notes = null;
   }
 }
 

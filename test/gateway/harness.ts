@@ -1,10 +1,10 @@
 /** A gateway with everything around it that a test needs: a clock whose timers the test fires, counters, recording scripts. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { ServerConfig } from '../../src/config/schema.js';
 import { formatClientId } from '../../src/core/client-id.js';
-import type { Audience, Clock, Meter, Subscriber } from '../../src/core/ports.js';
+import type { Audience, Clock, Log, Meter, Subscriber } from '../../src/core/ports.js';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.js';
-import type { ListenConfig } from '../../src/gateway/limits.js';
 import type { Connection, HandshakeRequest, HandshakeVerdict, WebSocketScript } from '../../src/gateway/roles.js';
 
 /** Real turns, but timers run only when the test moves the time. */
@@ -55,6 +55,23 @@ export class Counts implements Meter {
   }
 }
 
+/** Log lines, for tests that look at them. */
+export class Lines implements Log {
+  readonly all: string[] = [];
+  debug(message: string): void {
+    this.all.push(message);
+  }
+  info(message: string): void {
+    this.all.push(message);
+  }
+  warn(message: string): void {
+    this.all.push(message);
+  }
+  error(message: string): void {
+    this.all.push(message);
+  }
+}
+
 /** Resolves waiting tests when something was recorded. */
 export class Record<T> {
   readonly all: T[] = [];
@@ -91,9 +108,12 @@ export class RecordingScript implements WebSocketScript {
   }
 }
 
-export const CONFIG: ListenConfig = {
+export const CONFIG: ServerConfig = {
   port: 0,
   bind: '127.0.0.1',
+  protocol: 'websocket',
+  entry: 'entry.lua',
+  maxSubscriptions: 100,
   options: [{ name: 'path', value: '/' }],
   idleTimeoutSeconds: 60,
   maxPayloadBytes: 65536,
@@ -107,21 +127,24 @@ export interface Setup {
   readonly gateway: Gateway;
   readonly clock: TestClock;
   readonly counts: Counts;
+  readonly log: Lines;
   readonly script: RecordingScript;
 }
 
 export function setup(share = false): Setup {
   const clock = new TestClock();
   const counts = new Counts();
+  const log = new Lines();
   let counter = 0;
   const gateway = createGateway({
     clock,
     random: { fraction: () => 0.5, uint32: () => 7 },
     meter: counts,
+    log,
     newClientId: () => formatClientId(5, ++counter),
     share,
   });
-  return { gateway, clock, counts, script: new RecordingScript() };
+  return { gateway, clock, counts, log, script: new RecordingScript() };
 }
 
 /** A client with what it received; resolves when open. */
@@ -154,7 +177,7 @@ export class Client {
 
 export class TestAudience implements Audience {
   readonly subscribers = new Set<Subscriber>();
-  notes: unknown;
+  notes: unknown = null;
   constructor(
     readonly channel: string,
     private readonly gateway: Pick<Gateway, 'sockets'>,

@@ -22,7 +22,7 @@ export interface Bench {
 
 class LocalChannel implements Audience {
   readonly subscribers = new Set<Subscriber>();
-  notes: unknown;
+  notes: unknown = null;
   constructor(
     readonly channel: string,
     private readonly sockets: Sockets,
