@@ -84,6 +84,13 @@ export class Membership {
     this.current = new View(this.table.values(), settings.ring, settings.genInDigest);
   }
 
+  /** Says where the HTTP API listens; before `start`, because a port may be known only once it is bound. */
+  apiAt(address: string): void {
+    this.me = { ...this.me, api: address };
+    this.keep(this.me);
+    this.current = new View(this.table.values(), this.settings.ring, this.settings.genInDigest);
+  }
+
   start(): void {
     this.prober.start();
     this.spread.start();

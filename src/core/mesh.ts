@@ -160,6 +160,11 @@ export class Mesh implements LinkEvents {
 
   // ── life ──
 
+  /** Says where the HTTP API listens (host:port, for people and tools), where it was not known yet; before `start`. */
+  apiAt(address: string): void {
+    this.membership.apiAt(address);
+  }
+
   /** Joins through the seeds (host:port; an unknown name counts as unreachable); none: begins a mesh of its own. `onReady` is called once. */
   start(seeds: readonly string[], onReady: () => void): void {
     this.onReady = onReady;
