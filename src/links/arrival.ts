@@ -38,8 +38,12 @@ export class Arrivals {
     private readonly outcome: ArrivalOutcome,
   ) {}
 
-  /** A new stream; it has until the listener's time bound to come to something. */
-  arrived(lane: 'control' | 'data', stream: GrpcStream, remote: string): void {
+  /** A new stream; it has until the listener's time bound to come to something. With a `problem` it comes to nothing. */
+  arrived(lane: 'control' | 'data', stream: GrpcStream, remote: string, problem: string | null): void {
+    if (problem !== null) {
+      this.#deny(stream, remote, '', problem);
+      return;
+    }
     let half: Half | null = null;
     const begun = new Lane(stream, this.limits, {
       batch: (bytes) => {

@@ -38,7 +38,7 @@ export class GrpcLinks implements Links {
       denied: (remote, peer, why) => this.#denied({ remote, peer, why }),
     });
     this.#listener = new Listener(options, this.#limits, this.#certificates, log, meter, {
-      called: (lane, call, remote) => arrivals.arrived(lane, call, remote),
+      called: (lane, call, remote, problem) => arrivals.arrived(lane, call, remote, problem),
     });
     this.#owner = {
       received: (link, lane, frames) => this.#tell((events) => events.received(link, lane, frames)),
@@ -49,6 +49,7 @@ export class GrpcLinks implements Links {
       },
       gone: (link) => {
         this.#links.delete(link.id);
+        log.debug('peer link given back', { peer: link.peer, remote: link.carrier.remote });
         if (this.#links.size === 0) this.#emptied?.();
       },
       refused: (link, frame) => {

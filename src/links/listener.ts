@@ -17,7 +17,8 @@ import { grpcOptions, type LinkLimits, type LinksOptions } from './options.js';
 type PeerCall = ServerDuplexStream<Buffer, Buffer>;
 
 export interface ListenerEvents {
-  called(lane: 'control' | 'data', call: GrpcStream, remote: string): void;
+  /** `problem`: why whoever called is no peer whatever it says; null when that is for it to prove. */
+  called(lane: 'control' | 'data', call: GrpcStream, remote: string, problem: string | null): void;
 }
 
 const same = (bytes: Buffer) => bytes;
@@ -35,7 +36,9 @@ export class Listener {
   readonly #sockets = new Map<string, Socket>();
   /** Sockets that are not yet part of an open link, with the time bound of each. */
   readonly #opening = new Map<string, NodeJS.Timeout>();
-  #accept: NetServer | TlsServer;
+  /** Connections whose certificate is not of our authority, and why not. They are told so, and nothing they say is read. */
+  readonly #uncertified = new Map<string, string>();
+  readonly #accept: NetServer | TlsServer;
 
   constructor(
     private readonly options: LinksOptions,
@@ -45,6 +48,10 @@ export class Listener {
     private readonly meter: Meter,
     events: ListenerEvents,
   ) {
+    const called = (lane: 'control' | 'data', call: PeerCall) => {
+      const remote = call.getPeer();
+      events.called(lane, call as unknown as GrpcStream, remote, this.#uncertified.get(remote) ?? null);
+    };
     this.#server = new Server(grpcOptions(limits, limits.windowBytes));
     this.#server.addService(
       {
@@ -52,10 +59,10 @@ export class Listener {
         Data: { path: PATHS.data, ...METHODS, ...CODEC },
       },
       {
-        Control: (call: PeerCall) => events.called('control', call as unknown as GrpcStream, call.getPeer()),
+        Control: (call: PeerCall) => called('control', call),
         Data: (call: PeerCall) => {
           widen(call, limits.windowBytes);
-          events.called('data', call as unknown as GrpcStream, call.getPeer());
+          called('data', call);
         },
       },
     );
@@ -111,16 +118,22 @@ export class Listener {
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2'],
       requestCert: true,
-      rejectUnauthorized: true,
+      rejectUnauthorized: false,
       handshakeTimeout: this.limits.openMs,
       noDelay: true,
       keepAlive: true,
     });
     server.on('connection', (socket: Socket) => this.#arrived(socket));
-    server.on('secureConnection', (socket: TLSSocket) => this.#injector.injectConnection(socket));
-    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (!socket.authorized) {
+        this.#uncertified.set(remoteOf(socket), `has a certificate that is not accepted: ${socket.authorizationError}`);
+      }
+      this.#injector.injectConnection(socket);
+    });
+    server.on('tlsClientError', (error: Error, socket: TLSSocket & { _parent?: Socket }) => {
       this.meter.count('drops_total', 1, 'peer_denied');
-      this.log.warn('peer refused', { remote: remoteOf(socket), why: `TLS: ${error.message}` });
+      // The secured socket has forgotten its peer by now, the one under it has not.
+      this.log.warn('peer refused', { remote: remoteOf(socket._parent ?? socket), why: `TLS: ${error.message}` });
     });
     this.certificates.onChange((pem) => server.setSecureContext({ ...pem, minVersion: 'TLSv1.2' }));
     return server;
@@ -145,6 +158,7 @@ export class Listener {
     socket.once('close', () => {
       this.adopt(remote);
       this.#sockets.delete(remote);
+      this.#uncertified.delete(remote);
     });
     return true;
   }
