@@ -1,44 +1,48 @@
 /** What all connections of one server share: its limits, the numbers it keeps, and the moment of the idle sweep. */
 import type { ServerConfig } from '../config/schema.js';
-import type { Meter } from '../core/ports.js';
+import type { Clock, Log, Meter } from '../core/ports.js';
 import type { Turn } from './turn.js';
 
-/** The part of a server's configuration that the gateway reads. */
-export type ListenConfig = Pick<
-  ServerConfig,
-  | 'port'
-  | 'bind'
-  | 'options'
-  | 'idleTimeoutSeconds'
-  | 'maxPayloadBytes'
-  | 'maxBackpressureBytes'
-  | 'onSlow'
-  | 'maxConnections'
-  | 'tls'
->;
+/** What a server is made of. */
+export interface ServerOptions<Callbacks> {
+  readonly config: ServerConfig;
+  readonly script: Callbacks;
+  /** The port may be shared with other processes of this machine. */
+  readonly share: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly turn: Turn;
+  readonly newClientId: () => string;
+}
 
 export class Shared<Callbacks> {
+  readonly config: ServerConfig;
   /** Bound of what may wait for one client, in bytes. */
   readonly bound: number;
   /** A client over its bound is closed; else its messages are dropped. */
   readonly closeSlow: boolean;
   readonly maxPayload: number;
+  readonly callbacks: Callbacks;
+  readonly turn: Turn;
   /** Number of the present idle sweep: a connection notes it when it hears from its client. */
   tick = 0;
+  private readonly meter: Meter;
   private received = 0;
   private wideTurn = 0;
   private wideInTurn = 0;
 
   constructor(
-    config: ListenConfig,
-    readonly protocol: 'websocket' | 'socket',
-    readonly callbacks: Callbacks,
-    readonly meter: Meter,
-    readonly turn: Turn,
+    { config, script, meter, turn }: ServerOptions<Callbacks>,
+    private readonly protocol: 'websocket' | 'socket',
   ) {
+    this.config = config;
     this.bound = config.maxBackpressureBytes;
     this.closeSlow = config.onSlow === 'close';
     this.maxPayload = config.maxPayloadBytes;
+    this.callbacks = script;
+    this.meter = meter;
+    this.turn = turn;
   }
 
   /** Counts a message from a client; the meter learns of it once per turn. */

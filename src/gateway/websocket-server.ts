@@ -12,30 +12,22 @@ import uWS, {
   type WebSocket,
   type WebSocketBehavior,
 } from 'uWebSockets.js';
-import type { Cancel, Clock, Meter } from '../core/ports.js';
+import type { ServerConfig } from '../config/schema.js';
+import type { Cancel } from '../core/ports.js';
+import { MeshError } from '../errors.js';
+import { certificateOf } from './certificate.js';
 import { RESTART } from './close.js';
 import { Handshake, refuse, remoteAddressOf, requestOf } from './handshake.js';
 import { SWEEPS, sweepIdle } from './idle.js';
-import { type ListenConfig, Shared } from './limits.js';
+import { type ServerOptions, Shared } from './limits.js';
 import { portError } from './port.js';
 import type { WebSocketScript } from './roles.js';
-import type { Turn } from './turn.js';
 import { type Attached, WebSocketConnection } from './websocket-connection.js';
 
 /** How far beyond maxPayloadBytes a message may go and still be answered with 1009. */
 const PAYLOAD_SLACK = 4 * 1024 * 1024;
 /** uWebSockets.js' own timer, the last resort for a closed client that never takes its last bytes: its longest setting. */
 const NATIVE_IDLE_MAX = 960;
-
-export interface WebSocketServerOptions {
-  readonly config: ListenConfig;
-  readonly script: WebSocketScript;
-  readonly share: boolean;
-  readonly meter: Meter;
-  readonly clock: Clock;
-  readonly turn: Turn;
-  readonly newClientId: () => string;
-}
 
 /** The listen call as the library has it; its types lack the form with both host and options. */
 type Listen = (host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void) => void;
@@ -45,6 +37,7 @@ const EXCLUSIVE_PORT = 1;
 export class WebSocketServer {
   readonly protocol = 'websocket';
   readonly connections = new Map<string, WebSocketConnection>();
+  private readonly config: ServerConfig;
   /** The real port, once open. */
   port: number;
   private readonly shared: Shared<WebSocketScript>;
@@ -53,13 +46,16 @@ export class WebSocketServer {
   private readonly stopSweep: Cancel;
   private app: TemplatedApp;
   private listening: us_listen_socket | null = null;
+  /** Apps with an earlier certificate. */
+  private replaced: TemplatedApp[] = [];
   private draining = false;
 
-  constructor(private readonly options: WebSocketServerOptions) {
+  constructor(private readonly options: ServerOptions<WebSocketScript>) {
     const { config } = options;
+    this.config = config;
     this.port = config.port;
     this.path = String(config.options.find(({ name }) => name === 'path')?.value ?? '/');
-    this.shared = new Shared(config, 'websocket', options.script, options.meter, options.turn);
+    this.shared = new Shared(options, 'websocket');
     this.app = this.createApp();
     this.stopSweep = sweepIdle(
       options.clock,
@@ -71,15 +67,15 @@ export class WebSocketServer {
 
   /** Opens the port; a MeshError says why it could not. */
   async open(): Promise<void> {
-    const { bind } = this.options.config;
+    const { bind } = this.config;
     if (!this.listen()) throw await portError(bind, this.port);
   }
 
   private listen(): boolean {
-    const { config, share } = this.options;
+    const { config, options } = this;
     const listen = this.app.listen.bind(this.app) as unknown as Listen;
     // Calls back before it returns.
-    listen(config.bind, this.port, share ? SHARED_PORT : EXCLUSIVE_PORT, (socket) => {
+    listen(config.bind, this.port, options.share ? SHARED_PORT : EXCLUSIVE_PORT, (socket) => {
       this.listening = socket || null;
     });
     if (this.listening !== null) this.port = uWS.us_socket_local_port(this.listening as never);
@@ -87,7 +83,9 @@ export class WebSocketServer {
   }
 
   private createApp(): TemplatedApp {
-    const { tls } = this.options.config;
+    const { tls } = this.config;
+    // The library ends the process over files it can't use, so they are checked first.
+    if (tls.cert) certificateOf(tls);
     const app = tls.cert
       ? uWS.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key, ssl_prefer_low_memory_usage: true })
       : uWS.App();
@@ -97,7 +95,7 @@ export class WebSocketServer {
   }
 
   private behavior(app: TemplatedApp): WebSocketBehavior<Attached> {
-    const { config } = this.options;
+    const { config } = this;
     return {
       maxPayloadLength: config.maxPayloadBytes + PAYLOAD_SLACK,
       idleTimeout: nativeIdle(config.idleTimeoutSeconds),
@@ -126,7 +124,7 @@ export class WebSocketServer {
     const url = req.getUrl();
     if (url !== this.path) return refuse(res, 404, this.notHere(url));
     if (this.draining) return refuse(res, 503, 'This node is leaving; connect to another one.\n');
-    const { maxConnections } = this.options.config;
+    const { maxConnections } = this.config;
     if (this.connections.size + this.handshakes.size >= maxConnections) {
       this.shared.drop('connection_limit');
       return refuse(res, 503, `This server is full: it takes ${maxConnections} connections.\n`);
@@ -151,12 +149,35 @@ export class WebSocketServer {
 
   private beginSweep(tick: number): void {
     this.shared.tick = tick;
-    if (this.options.config.idleTimeoutSeconds === 0) return;
+    if (this.config.idleTimeoutSeconds === 0) return;
     for (const handshake of this.handshakes) {
       if (tick - handshake.connection.heard <= SWEEPS) continue;
       this.shared.drop('handshake_timeout');
       handshake.decide({ accept: false, status: 503, body: 'The handshake was not answered in time.\n' });
     }
+  }
+
+  /**
+   * Takes new files for new connections. An app keeps its certificate for ever, so a new app takes over the port; the old one
+   * keeps its clients until the last has gone.
+   */
+  reloadTls(): void {
+    if (!this.config.tls.cert || this.listening === null) return;
+    const before = { app: this.app, listening: this.listening };
+    this.app = this.createApp();
+    uWS.us_listen_socket_close(before.listening);
+    this.listening = null;
+    if (!this.listen())
+      throw new MeshError('internal', `port ${this.port} was lost while its certificate was replaced`);
+    this.replaced.push(before.app);
+    this.closeDeserted();
+  }
+
+  /** Closes apps with an earlier certificate whose last client has gone. */
+  private closeDeserted(): void {
+    const used = new Set([...this.connections.values()].map(({ app }) => app));
+    for (const app of this.replaced) if (!used.has(app)) app.close();
+    this.replaced = this.replaced.filter((app) => used.has(app));
   }
 
   /** Takes no new clients from here on; those that are there stay. */
@@ -170,7 +191,7 @@ export class WebSocketServer {
   close(): void {
     this.stopListening();
     this.stopSweep();
-    this.app.close();
+    for (const app of [...this.replaced, this.app]) app.close();
   }
 }
 
