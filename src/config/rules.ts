@@ -13,6 +13,7 @@ export function brokenRules(config: Config): BrokenRule[] {
   peers(config, say);
   backEnds(config, say);
   clients(config, say);
+  frames(config, say);
   ports(config, say);
   return broken;
 }
@@ -73,6 +74,21 @@ function clients({ servers, lua }: Config, say: Say): void {
   names.forEach((name, i) => {
     if (names.indexOf(name) !== i) say(`lua.redis.${i}.name`, `"${name}" is there twice`);
   });
+}
+
+/** What a frame holds beside a payload, with room to spare. */
+const FRAME_ROOM = 4096;
+
+function frames({ cluster, api, servers }: Config, say: Say): void {
+  const must = (path: string, bytes: number) => {
+    if (bytes + FRAME_ROOM <= cluster.maxFrameBytes) return;
+    say(
+      path,
+      `must be at least ${FRAME_ROOM} under cluster.maxFrameBytes (${cluster.maxFrameBytes}), or raise that one`,
+    );
+  };
+  must('api.maxBodyBytes', api.maxBodyBytes);
+  for (const [i, server] of servers.entries()) must(`servers.${i}.maxPayloadBytes`, server.maxPayloadBytes);
 }
 
 function ports({ cluster, api, servers }: Config, say: Say): void {

@@ -81,6 +81,13 @@ const cluster = z.strictObject({
     1073741824,
     'bytes',
   ),
+  maxFrameBytes: integer(
+    'Largest frame between two nodes; must be over every maxPayloadBytes and maxBodyBytes. The same on all nodes.',
+    16777216,
+    65536,
+    1073741824,
+    'bytes',
+  ),
   queueFrames: integer('Bound of the number of frames that wait for one peer.', 65536, 256, 16777216, 'frames'),
   tls: z
     .strictObject({
