@@ -93,7 +93,9 @@ export class Operations {
     const problem = clientIdProblem(clientId) ?? callProblem(name, args);
     if (problem !== null) return done(invalid(problem), null);
     if (bootOfClientId(clientId as string) === null) return done(noSuchConnection('call_failed', clientId), null);
-    this.backplane.call(clientId as string, name as CallName, (args ?? []) as unknown[], (outcome) =>
+    const list = (args ?? []) as unknown[];
+    const passed = name === 'set_context' && Array.isArray(list[0]) ? [{}] : list;
+    this.backplane.call(clientId as string, name as CallName, passed, (outcome) =>
       done(callError(outcome, 'call_failed'), null),
     );
   }
@@ -210,7 +212,9 @@ function closeProblem(list: readonly unknown[]): string | null {
 const isServerCloseCode = (code: unknown): boolean =>
   code === 1001 || code === 1003 || (Number.isInteger(code) && (code as number) >= 1008 && (code as number) <= 1013);
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** An empty list counts: PHP writes an empty object so. */
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && (!Array.isArray(value) || value.length === 0);
 
 /** Walks level by level instead of recursing: the nesting comes from outside. */
 function depthProblem(value: unknown): string | null {

@@ -35,7 +35,7 @@ const NO_PARAMS: Params = {};
 type Run = (session: Session, request: Request, answer: Answer) => void;
 
 /** Every method of the WebSocket API: those of the list, and those that belong to one connection. */
-const METHODS = new Map<string, { readonly role: Role; readonly run: Run }>();
+export const METHODS = new Map<string, { readonly role: Role; readonly run: Run }>();
 for (const call of CALL_LIST) {
   METHODS.set(call.method, {
     role: call.role,
@@ -101,7 +101,7 @@ export class Session implements Consumer {
       const text = m === undefined ? 'm must name a method' : `no such method: ${JSON.stringify(m).slice(0, 200)}`;
       return this.refuse(new MeshError('no_such_method', text), id);
     }
-    const params = p === undefined || p === null ? NO_PARAMS : p;
+    const params = isEmpty(p) ? NO_PARAMS : p;
     if (typeof params !== 'object' || Array.isArray(params)) return this.refuse(invalid('p must be an object'), id);
     const refused = this.refusal(method.role);
     if (refused !== null) return this.refuse(refused, id);
@@ -204,6 +204,9 @@ export class Session implements Consumer {
     return true;
   }
 }
+
+/** No parameters; PHP writes an empty object as an empty list. */
+const isEmpty = (p: unknown): boolean => p === undefined || p === null || (Array.isArray(p) && p.length === 0);
 
 /** The request's id (`i`, or `id`) as JSON text to echo; null when it has none. */
 function requestId(envelope: Params, text: string): string | null | MeshError {

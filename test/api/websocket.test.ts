@@ -29,9 +29,18 @@ t.test('unknown fields are ignored, unknown methods and bad messages refused', a
   t.match(JSON.parse(await client.ask('{"m":')), { E: { c: 101 } });
   t.match(JSON.parse(await client.ask('[1]')), { E: { c: 101 } });
   t.match(JSON.parse(await client.ask({ m: 'version', i: {} })), { E: { c: 101 } });
-  t.match(JSON.parse(await client.ask({ m: 'version', p: [], i: 4 })), { E: { c: 101 }, i: 4 });
+  t.match(JSON.parse(await client.ask({ m: 'version', p: [1], i: 4 })), { E: { c: 101 }, i: 4 });
   t.match(JSON.parse(await client.ask({ m: 'mesh.publish', i: 5 })), { E: { c: 101, m: /d must be a string/ }, i: 5 });
   t.equal(await client.ask('ping'), 'pong');
+});
+
+t.test('empty objects may be written as empty lists, as PHP does', async (t) => {
+  const { mesh, socket } = await live(t);
+  const client = await socket();
+  t.match(JSON.parse(await client.ask({ m: 'version', p: [] })), { E: null });
+  const p = { c: '6442450944000000001', f: 'set_context', a: [[]] };
+  t.match(JSON.parse(await client.ask({ m: 'conn.call', p })), { E: null });
+  t.same(mesh.calls[0].args, [{}]);
 });
 
 t.test('answers that come later are matched by id, in whatever order they come', async (t) => {
