@@ -3,6 +3,8 @@
  * The parts of a record belong to the file that is named beside them; a record with no part left is forgotten.
  */
 import type { Interest } from './interest.js';
+import type { GrantedLeases } from './leases.js';
+import type { PublisherSide } from './lookup.js';
 import type { Counted } from './outbox.js';
 import type { Peer } from './peer.js';
 import type { LocalAudience } from './subscribers.js';
@@ -20,8 +22,11 @@ export class Channel {
   /** Local subscribers (subscribers.ts), and what the owners know of them (interest.ts). */
   audience: LocalAudience | null = null;
   interest: Interest | null = null;
-  /** Interested peers, when this node answers for the channel (directory.ts). */
+  /** Interested peers, when this node answers for the channel, and who keeps a copy of that answer (directory.ts, leases.ts). */
   rows: readonly Row[] = NO_ROWS;
+  granted: GrantedLeases | null = null;
+  /** Look-ups, leases and waiting publishes of this node (lookup.ts). */
+  publisher: PublisherSide | null = null;
 
   constructor(readonly name: string) {}
 }
@@ -51,8 +56,8 @@ export class Channels {
   }
   /** Forgets the record when nothing is in it any more. */
   release(channel: Channel): void {
-    if (channel.audience === null && channel.interest === null && channel.rows.length === 0) {
-      this.byName.delete(channel.name);
-    }
+    const { audience, interest, rows, granted, publisher } = channel;
+    const empty = audience === null && interest === null && rows.length === 0 && granted === null && publisher === null;
+    if (empty) this.byName.delete(channel.name);
   }
 }

@@ -1,6 +1,5 @@
 /** What this node tells people about its peers and about where a publish would go; shapes are report.ts. */
-import type { Channel } from './channels.js';
-import { NO_ROWS } from './channels.js';
+import { type Channel, NO_ROWS, type Row } from './channels.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
 import type { ChannelExplanation, PeerReport, RouteReason } from './report.js';
@@ -28,15 +27,28 @@ export function reportOf(peer: Peer, digest: string, now: number): PeerReport {
   };
 }
 
-export function explain(name: string, channel: Channel | undefined, peers: Peers): ChannelExplanation {
-  const route: { nodeId: string; why: RouteReason }[] = [];
+/** `leased`: rows of the channel's lease, when there is a valid one. */
+export function explain(
+  name: string,
+  channel: Channel | undefined,
+  peers: Peers,
+  leased: readonly Row[] | null,
+): ChannelExplanation {
+  const route = new Map<string, RouteReason>();
   const subscribers = channel?.audience?.subscribers.size ?? 0;
-  if (subscribers > 0) route.push({ nodeId: peers.selfId, why: 'subscribers here' });
-  for (const { peer } of channel?.rows ?? NO_ROWS) route.push({ nodeId: peer.nodeId, why: 'interest' });
-  for (const peer of peers.unsynced()) {
-    if (!route.some(({ nodeId }) => nodeId === peer.nodeId)) {
-      route.push({ nodeId: peer.nodeId, why: peer.announced === peers.digest ? 'no sync mark' : 'other view' });
-    }
+  const owners = peers.view.ring.owners(name);
+  const owned = owners.includes(peers.selfId);
+  if (subscribers > 0) route.set(peers.selfId, 'subscribers here');
+  const rows = owned ? (channel?.rows ?? NO_ROWS) : (leased ?? NO_ROWS);
+  for (const { peer } of rows) route.set(peer.nodeId, owned ? 'interest' : 'lease');
+  for (const { nodeId, announced, met } of owned ? peers.unsynced() : peers.mismatched()) {
+    if (met && !route.has(nodeId)) route.set(nodeId, announced === peers.digest ? 'no sync mark' : 'other view');
   }
-  return { channel: name, subscribers, owners: peers.view.ring.owners(name), route, lookup: false };
+  return {
+    channel: name,
+    subscribers,
+    owners,
+    route: [...route].map(([nodeId, why]) => ({ nodeId, why })),
+    lookup: !owned && leased === null,
+  };
 }

@@ -5,7 +5,9 @@ import type { Canaries } from './canary.js';
 import type { Directory } from './directory.js';
 import type { DataFrame, Frame, Numbering } from './frames.js';
 import type { Interests } from './interest.js';
+import type { Leases } from './leases.js';
 import type { Leave } from './leave.js';
+import type { Lookups } from './lookup.js';
 import type { Membership } from './membership.js';
 import type { Peer } from './peer.js';
 import type { Router } from './router.js';
@@ -17,6 +19,8 @@ export interface IncomingParts {
   readonly announcer: Announcer;
   readonly interests: Interests;
   readonly directory: Directory;
+  readonly leases: Leases;
+  readonly lookups: Lookups;
   readonly router: Router;
   readonly asks: Asks;
   readonly canaries: Canaries;
@@ -62,6 +66,17 @@ export class Incoming {
         return to.directory.onRegister(peer, frame.entries);
       case 'registerAck':
         to.interests.onRegisterAck(peer, frame.versions);
+        return to.checkSoon();
+      case 'lookup':
+        return to.directory.onLookup(peer, frame);
+      case 'lookupAnswer':
+        return to.lookups.onAnswer(peer, frame);
+      case 'leaseUpdate':
+        return to.lookups.onLeaseUpdate(peer, frame);
+      case 'leaseRevoke':
+        return to.lookups.onLeaseRevoke(peer, frame);
+      case 'leaseAck':
+        to.leases.onAck(frame.id);
         return to.checkSoon();
       case 'goodbye':
         to.membership.merge(frame.members);

@@ -4,6 +4,7 @@
  * acknowledgement of the latest one counts.
  */
 import type { Channel, Channels } from './channels.js';
+import type { Copies } from './directory.js';
 import type { RegisterEntry } from './frames.js';
 import type { Peer, Session } from './peer.js';
 import type { Peers } from './peers.js';
@@ -22,6 +23,8 @@ export interface Registration {
 /** This node's interest in a channel: there is a subscriber, or there was one until shortly ago. */
 export interface Interest {
   readonly registrations: Registration[];
+  /** This node as an owner of the channel: whoever leased its answer must know of its own interest as well. */
+  own: { told: boolean } | null;
   /** Waits for the next batch of registrations. */
   dirty: boolean;
   /** When it ends, ms; null while there is a subscriber. */
@@ -53,6 +56,7 @@ export class Interests {
     private readonly clock: Clock,
     private readonly limits: InterestLimits,
     private readonly without: RuleName | undefined,
+    private readonly copies: Pick<Copies, 'added' | 'removed'>,
     /** An owner acknowledged a registration of this channel. */
     private readonly progressed: (channel: Channel) => void,
   ) {}
@@ -67,8 +71,10 @@ export class Interests {
       channel.interest.lingerUntil = null;
       return;
     }
-    channel.interest = { registrations: [], dirty: true, lingerUntil: null };
+    // Whoever reads the answer from here on finds this node in it; those who keep an older one are told.
+    channel.interest = { registrations: [], own: null, dirty: true, lingerUntil: null };
     this.wanted.add(channel);
+    if (this.peers.owns(channel)) this.tellOwn(channel);
     if (this.dirty.push(channel) === 1) this.clock.after(this.limits.registerBatchMs, () => this.sendDirty());
   }
 
@@ -84,7 +90,7 @@ export class Interests {
   acknowledged(channel: Channel): boolean {
     const owners = this.peers.owners(channel);
     const knows = (ownerId: string): boolean => {
-      if (ownerId === this.peers.selfId) return true;
+      if (ownerId === this.peers.selfId) return channel.interest?.own?.told ?? false;
       const registration = this.find(channel, this.peers.find(ownerId));
       return registration?.acked ?? false;
     };
@@ -152,11 +158,24 @@ export class Interests {
       registrations.splice(i, 1);
       if (open) this.tell(channel, peer, false);
     }
+    if (!channel.owned) interest.own = null;
+    else if (interest.own === null) this.tellOwn(channel);
     for (const ownerId of owners) {
       const peer = this.peers.find(ownerId);
       if (peer === undefined || peer.session === null || (only !== null && peer !== only)) continue;
       if (!registrations.some((one) => one.peer === peer)) registrations.push(this.tell(channel, peer, true));
     }
+  }
+
+  private tellOwn(channel: Channel): void {
+    const own = { told: false };
+    channel.interest!.own = own;
+    let within = true;
+    this.copies.added(channel, this.peers.selfId, () => {
+      own.told = true;
+      if (!within && channel.interest?.own === own) this.progressed(channel);
+    });
+    within = false;
   }
 
   private tell(channel: Channel, peer: Peer, on: boolean): Registration {
@@ -227,6 +246,7 @@ export class Interests {
       if (session === peer.session) this.tell(channel, peer, false);
     }
     channel.interest = null;
+    this.copies.removed(channel, this.peers.selfId);
     this.wanted.delete(channel);
     this.channels.release(channel);
   }

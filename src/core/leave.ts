@@ -4,6 +4,7 @@
  * of its own, so that a node that does not answer cannot hold this one.
  */
 import type { Interests } from './interest.js';
+import type { Leases } from './leases.js';
 import type { Membership } from './membership.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
@@ -24,7 +25,7 @@ export class Leave {
     private readonly membership: Membership,
     private readonly peers: Peers,
     private readonly interests: Interests,
-    private readonly revokeLeases: () => () => boolean,
+    private readonly leases: Leases,
     private readonly clock: Clock,
     private readonly log: Log,
     private readonly stepMs: number,
@@ -44,7 +45,12 @@ export class Leave {
   }
 
   private revoke(): void {
-    this.wait('lease holders', this.revokeLeases(), () => this.drain(() => this.withdraw()));
+    this.leases.revokeAll();
+    this.wait(
+      'lease holders',
+      () => this.leases.size === 0,
+      () => this.drain(() => this.withdraw()),
+    );
   }
 
   private withdraw(): void {

@@ -14,7 +14,9 @@ import type { Frame, MemberRecord, MembershipFrame } from './frames.js';
 import { Gate } from './gate.js';
 import { Incoming } from './incoming.js';
 import { Interests } from './interest.js';
+import { Leases } from './leases.js';
 import { Leave } from './leave.js';
+import { Lookups } from './lookup.js';
 import { Membership } from './membership.js';
 import type { AskOutcome, PublishResult, SubscribeOutcome } from './message.js';
 import { Neighbours } from './neighbours.js';
@@ -46,6 +48,8 @@ export class Mesh implements LinkEvents {
   private readonly interests: Interests;
   private readonly subscribers: Subscribers;
   private readonly directory: Directory;
+  private readonly leases: Leases;
+  private readonly lookups: Lookups;
   private readonly router: Router;
   private readonly asks: Asks;
   private readonly canaries: Canaries;
@@ -111,7 +115,8 @@ export class Mesh implements LinkEvents {
     this.gate = new Gate(this.peers, clock, tuning);
     this.announcer = new Announcer(this.peers, this.membership, mergeMembers, () => this.turn.checkSoon());
     this.turn = new Turn(clock, this.membership, this.announcer, () => this.check());
-    this.interests = new Interests(this.channels, this.peers, clock, tuning, without, (channel) =>
+    this.leases = new Leases(this.channels, this.peers, clock, tuning, without);
+    this.interests = new Interests(this.channels, this.peers, clock, tuning, without, this.leases, (channel) =>
       this.subscribers.reevaluate(channel),
     );
     const registrar = {
@@ -121,15 +126,21 @@ export class Mesh implements LinkEvents {
         (without === 'settled' || this.peers.settled()) && this.interests.acknowledged(channel),
     };
     this.subscribers = new Subscribers(this.channels, registrar, sockets, clock, tuning);
-    this.directory = new Directory(
+    this.directory = new Directory(this.channels, this.peers, this.leases, without, (peer, version) => {
+      peer.registerAcks.push(version);
+      this.turn.wake(peer);
+    });
+    this.router = new Router(
       this.channels,
-      { added: (_channel, _peer, done) => done(), removed: () => {} },
-      (peer, version) => {
-        peer.registerAcks.push(version);
-        this.turn.wake(peer);
-      },
+      this.peers,
+      this.subscribers,
+      { publish: (channel, queued) => this.lookups.publish(channel, queued) },
+      clock,
+      meter,
+      tuning,
+      without,
     );
-    this.router = new Router(this.channels, this.peers, this.subscribers, clock, meter, tuning);
+    this.lookups = new Lookups(this.channels, this.peers, this.router, clock, meter, tuning, without);
     this.asks = new Asks(clock, tuning);
     this.canaries = new Canaries(this.peers, clock, tuning.canaryMs);
     const parts = {
@@ -141,6 +152,8 @@ export class Mesh implements LinkEvents {
       announcer: this.announcer,
       interests: this.interests,
       directory: this.directory,
+      leases: this.leases,
+      lookups: this.lookups,
       router: this.router,
       asks: this.asks,
       canaries: this.canaries,
@@ -193,7 +206,7 @@ export class Mesh implements LinkEvents {
       this.membership,
       this.peers,
       this.interests,
-      () => () => true,
+      this.leases,
       clock,
       log,
       this.tuning.leaveStepMs,
@@ -259,8 +272,7 @@ export class Mesh implements LinkEvents {
     done: ((result: PublishResult) => void) | null,
   ): string | null {
     if (!this.takesPart()) return `not ready: ${this.notReadyReasons().join('; ')}`;
-    this.router.publish({ channel, data, binary }, done);
-    return null;
+    return this.router.publish({ channel, data, binary }, done);
   }
 
   private takesPart(): boolean {
@@ -312,7 +324,8 @@ export class Mesh implements LinkEvents {
     return this.peers.inView.map((peer) => reportOf(peer, this.peers.digest, now));
   }
   explain(name: string): ChannelExplanation {
-    return explain(name, this.channels.find(name), this.peers);
+    const channel = this.channels.find(name);
+    return explain(name, channel, this.peers, this.lookups.leased(channel?.publisher ?? null));
   }
   counts(): MeshCounts {
     return {
@@ -320,10 +333,10 @@ export class Mesh implements LinkEvents {
       subscriptions: this.subscribers.subscriptionCount,
       interest: this.interests.size,
       directory: this.directory.size,
-      leasesGranted: 0,
-      leasesHeld: 0,
-      lookups: 0,
-      publishesWaiting: 0,
+      leasesGranted: this.leases.size,
+      leasesHeld: this.lookups.leases,
+      lookups: this.lookups.size,
+      publishesWaiting: this.lookups.queued,
       subscribesWaiting: this.subscribers.waiting,
       tombstones: this.membership.tombstoneCount(),
     };

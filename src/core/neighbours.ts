@@ -7,6 +7,8 @@ import type { Directory } from './directory.js';
 import type { MemberRecord } from './frames.js';
 import type { Gate } from './gate.js';
 import type { Interests } from './interest.js';
+import type { Leases } from './leases.js';
+import type { Lookups } from './lookup.js';
 import type { Membership } from './membership.js';
 import { Outbox, type OutboxLimits } from './outbox.js';
 import { Peer } from './peer.js';
@@ -25,6 +27,8 @@ export interface NeighbourParts {
   readonly announcer: Announcer;
   readonly interests: Interests;
   readonly directory: Directory;
+  readonly leases: Leases;
+  readonly lookups: Lookups;
   readonly asks: Asks;
   readonly canaries: Canaries;
   readonly turn: Turn;
@@ -60,7 +64,7 @@ export class Neighbours {
   }
 
   viewChanged({ view, gone }: ViewChange): void {
-    const { peers, announcer, interests, turn } = this.of;
+    const { peers, announcer, interests, leases, lookups, turn } = this.of;
     for (const { member, how } of gone) {
       const peer = peers.find(member.nodeId);
       if (peer?.record.boot !== member.boot) continue;
@@ -72,6 +76,8 @@ export class Neighbours {
     for (const peer of peers.inView) if (peer.session === null) this.callAgain(peer);
     announcer.viewChanged();
     interests.viewChanged();
+    leases.viewChanged();
+    lookups.viewChanged();
     turn.checkSoon();
   }
 
@@ -85,9 +91,11 @@ export class Neighbours {
   }
 
   sessionLost(peer: Peer, end: LinkEnd): void {
-    const { membership, interests, directory, asks, canaries, turn, peers } = this.of;
+    const { membership, interests, directory, leases, lookups, asks, canaries, turn, peers } = this.of;
     interests.sessionLost(peer);
     directory.sessionLost(peer);
+    leases.sessionLost(peer);
+    lookups.sessionLost(peer);
     asks.sessionLost(peer);
     canaries.sessionLost(peer);
     turn.checkSoon();

@@ -9,6 +9,8 @@ import type { LinkId } from './ports.js';
 import type { View } from './view.js';
 
 export class Peers {
+  /** Every member owns every channel, this node among them. */
+  ownsAll = false;
   /** Members of the view but this node, by nodeId; some may have no session. */
   inView: readonly Peer[] = [];
   private readonly byId = new Map<string, Peer>();
@@ -20,7 +22,9 @@ export class Peers {
   constructor(
     readonly selfId: string,
     public view: View,
-  ) {}
+  ) {
+    this.turnTo(view);
+  }
 
   get digest(): string {
     return this.view.digest;
@@ -57,6 +61,9 @@ export class Peers {
       .filter((member) => member.nodeId !== this.selfId)
       .map((member) => this.byId.get(member.nodeId)!);
     for (const peer of this.inView) peer.inView = true;
+    const owners = view.ring.owners('');
+    const all = owners.length === view.members.filter(({ role }) => role === 'full').length;
+    this.ownsAll = all && owners.includes(this.selfId);
     this.touch();
   }
 

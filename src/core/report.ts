@@ -30,7 +30,7 @@ export interface PeerReport {
   readonly synced: boolean;
 }
 
-export type RouteReason = 'subscribers here' | 'interest' | 'lease' | 'other view' | 'no sync mark' | 'whole view';
+export type RouteReason = 'subscribers here' | 'interest' | 'lease' | 'other view' | 'no sync mark';
 
 /** How a publish on a channel would go now. */
 export interface ChannelExplanation {

@@ -1,23 +1,35 @@
 /**
  * The way of a publish: publish → route → forward → deliver → counts. Read from top to bottom.
- * A message from a peer is delivered here and goes no further. Rules 1, 6, 7, 13 and 14.
+ * A message from a peer is delivered here and goes no further. Rules 1, 6, 7, 13, 14 and 17.
  */
-import type { Channel, Channels } from './channels.js';
+import { Budget } from './budget.js';
+import { type Channel, type Channels, NO_ROWS, type Row } from './channels.js';
 import type { Publish } from './frames.js';
+import type { Forwarding, Queued } from './lookup.js';
 import type { Message, PublishResult } from './message.js';
 import type { Counted } from './outbox.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
 import { Pending } from './pending.js';
 import type { Clock, Delivered, Meter } from './ports.js';
+import type { RuleName } from './rules.js';
 
 /** The local subscribers (subscribers.ts). */
 export interface Here {
   deliver(channel: Channel | undefined, message: Message): Delivered;
 }
 
+/** Look-ups and leases, for channels that this node does not own (lookup.ts). */
+export interface Away {
+  /** Null, or why the publish cannot wait for its look-up. */
+  publish(channel: Channel, queued: Queued): string | null;
+}
+
 export interface RouterLimits {
   readonly publishTimeoutMs: number;
+  readonly floodsPerSecond: number;
+  readonly floodBurst: number;
+  readonly replicateAllUpTo: number;
 }
 
 /** How often publishes are looked at for being over their time, as a share of that time. */
@@ -25,28 +37,37 @@ const EXPIRY_STEPS = 20;
 /** One in so many publishes is timed for the histogram. */
 const TIMED = 16;
 
-export class Router {
+export class Router implements Forwarding {
   private published = 0;
   private delivered = 0;
   private failed = 0;
   private accepted = 0;
+  private readonly floods: Budget;
 
   constructor(
     private readonly channels: Channels,
     private readonly peers: Peers,
     private readonly here: Here,
+    private readonly away: Away,
     private readonly clock: Clock,
     private readonly meter: Meter,
     private readonly limits: RouterLimits,
-  ) {}
+    private readonly without: RuleName | undefined,
+  ) {
+    this.floods = new Budget(limits.floodsPerSecond, limits.floodBurst, clock.now());
+  }
 
   // ── publish: enter the mesh ──
 
-  /** `done` gets the counts, once, perhaps before this returns; null when nobody wants them. */
-  publish(message: Message, done: ((result: PublishResult) => void) | null): void {
-    this.published++;
+  /** `done` gets the counts, once, perhaps before this returns; null when nobody wants them. Returns why it is not accepted, or null. */
+  publish(message: Message, done: ((result: PublishResult) => void) | null): string | null {
     const pending = done === null ? null : new Pending(this.accepted++ % TIMED === 0 ? this.timed(done) : done);
-    this.route(message, pending);
+    const problem = this.route({ message, pending, at: this.clock.now() });
+    if (problem !== null) return problem;
+    this.published++;
+    const { success, fail } = this.deliver(this.channels.find(message.channel), message);
+    pending?.settle(success, fail);
+    return null;
   }
 
   private timed(done: (result: PublishResult) => void): (result: PublishResult) => void {
@@ -57,24 +78,66 @@ export class Router {
     };
   }
 
-  // ── route: decide the nodes ──
+  // ── route: decide the nodes (rules 6 and 7) ──
 
-  /** This node is an owner: its own directory is the answer, with everybody it has no proof about. */
-  private route(message: Message, pending: Pending | null): void {
-    const channel = this.channels.find(message.channel);
-    const now = this.clock.now();
-    const doubtful = this.peers.unsynced();
-    if (channel !== undefined) {
-      for (const row of channel.rows) {
-        if (row.peer.inView) this.forward(row.peer, row, message, now, pending);
+  /** An owner asks nobody; everybody else goes by a lease or a look-up, and so does who waits behind one. */
+  private route(queued: Queued): string | null {
+    let channel = this.channels.find(queued.message.channel);
+    if (!channel?.publisher?.queue.length) {
+      if (this.peers.inView.length === 0) return null;
+      if (this.peers.ownsAll || (channel !== undefined && this.peers.owns(channel))) {
+        if (this.sendAsOwner(channel, queued)) return null;
       }
     }
-    for (const peer of doubtful) {
-      if (peer.met && (channel === undefined || !peer.registered.has(channel)))
-        this.forward(peer, null, message, now, pending);
+    channel ??= this.channels.get(queued.message.channel);
+    return this.away.publish(channel, queued);
+  }
+
+  /** The directory's rows, and every member whose sync mark is not this view. */
+  sendAsOwner(channel: Channel | undefined, queued: Queued): boolean {
+    const synced = this.without === 'unsynced-members-included';
+    const doubtful = synced ? this.peers.mismatched() : this.peers.unsynced();
+    if (this.isWide(doubtful) && !this.floods.take(queued.at)) return false;
+    this.sendToBoth(channel?.rows ?? NO_ROWS, doubtful, queued);
+    return true;
+  }
+
+  /** The rows of an answer, and every member that announced another view. */
+  sendTo(rows: readonly Row[], queued: Queued): boolean {
+    const doubtful = this.without === 'mismatched-announcements-included' ? [] : this.peers.mismatched();
+    if (this.isWide(doubtful) && !this.floods.take(queued.at)) return false;
+    this.sendToBoth(rows, doubtful, queued);
+    return true;
+  }
+
+  sendToAll(queued: Queued): boolean {
+    if (!this.floods.take(this.clock.now())) return false;
+    this.meter.count('floods_total');
+    this.sendToBoth(NO_ROWS, this.peers.inView, queued);
+    return true;
+  }
+
+  giveUp({ pending }: Queued): void {
+    for (const { nodeId } of this.peers.inView) {
+      pending?.expect();
+      pending?.unconfirm(nodeId, 1);
     }
-    const { success, fail } = this.deliver(channel, message);
-    pending?.settle(success, fail);
+  }
+
+  /** Most of a large view: such sends are budgeted (rule 17). */
+  private isWide(peers: readonly Peer[]): boolean {
+    return peers.length > this.limits.replicateAllUpTo && peers.length * 2 > this.peers.inView.length;
+  }
+
+  /** A member that this node never had a session with is not ready, so nobody there waits for anything (rule 12). */
+  private sendToBoth(rows: readonly Row[], doubtful: readonly Peer[], { message, pending }: Queued): void {
+    const now = this.clock.now();
+    for (const row of rows) {
+      if (row.peer.inView && row.peer.met) this.forward(row.peer, row, message, now, pending);
+    }
+    for (const peer of doubtful) {
+      if (peer.met && !rows.some((row) => row.peer === peer)) this.forward(peer, null, message, now, pending);
+    }
   }
 
   // ── forward: one frame per node, sent at the end of the turn ──
