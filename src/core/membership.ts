@@ -53,6 +53,8 @@ export class Membership {
   private changeNumber = 0;
   private current: View;
   private changing = false;
+  /** Names that came back from the dead in this turn, as the same process. */
+  private returned = new Set<string>();
   /** Names of `table` but one's own; null when it must be made again. */
   private otherNames: readonly string[] | null = null;
 
@@ -284,7 +286,8 @@ export class Membership {
     if (known !== undefined) this.byBoot.delete(known.boot);
     if (isLive(record)) {
       this.tombstones.remove(nodeId);
-      if (!this.table.has(nodeId)) this.prober.joined(nodeId);
+      if (known === undefined || !sameIdentity(record, known)) this.prober.joined(nodeId);
+      if (known?.state === 'dead' && known.boot === record.boot) this.returned.add(nodeId);
       this.keep(record);
     } else {
       this.table.delete(nodeId);
@@ -338,7 +341,9 @@ export class Membership {
     this.changing = false;
     const before = this.current;
     const view = new View(this.table.values(), this.settings.ring, this.settings.genInDigest);
-    const change = compareViews(before, view, this.me.nodeId, (nodeId) => this.member(nodeId));
+    const { returned } = this;
+    this.returned = new Set();
+    const change = compareViews(before, view, this.me.nodeId, (nodeId) => this.member(nodeId), returned);
     if (change === null) return;
     this.current = view;
     for (const { nodeId, address } of change.joined) this.roles.log.info('member joined', { member: nodeId, address });

@@ -73,8 +73,13 @@ export class Prober {
     this.probes.clear();
   }
 
-  /** A new member takes a random place in the present round. */
+  /** A new member takes a random place in the present round. What was asked of an earlier identity of its name says nothing of it. */
   joined(nodeId: string): void {
+    if (this.current?.target === nodeId) {
+      this.cancelIndirect();
+      this.probes.delete(this.current.seq);
+      this.current = null;
+    }
     this.round.splice(Math.floor(this.roles.random.fraction() * (this.round.length + 1)), 0, nodeId);
   }
 

@@ -62,6 +62,8 @@ export interface ViewChange {
   readonly view: View;
   /** Identities that were not in the view before. */
   readonly joined: readonly MemberRecord[];
+  /** Names among `joined` whose process was held for dead and is not: it was ready all along, and may have subscribers. */
+  readonly returned: ReadonlySet<string>;
   /** Identities that are no longer in it, as they were; `replaced`: another process or generation took the name. */
   readonly gone: readonly { readonly member: MemberRecord; readonly how: 'dead' | 'left' | 'replaced' }[];
   /** This node's own generation or role changed. */
@@ -74,6 +76,7 @@ export function compareViews(
   view: View,
   selfId: string,
   newest: (nodeId: string) => MemberRecord | undefined,
+  returned: ReadonlySet<string>,
 ): ViewChange | null {
   const old = new Map(before.members.map((record) => [record.nodeId, record]));
   const joined: MemberRecord[] = [];
@@ -91,7 +94,7 @@ export function compareViews(
   }
   for (const [nodeId, record] of old) gone.push({ member: record, how: howGone(record, newest(nodeId)) });
   const same = before.digest === view.digest && !selfChanged && joined.length === 0 && gone.length === 0;
-  return same ? null : { before, view, joined, gone, selfChanged };
+  return same ? null : { before, view, joined, returned, gone, selfChanged };
 }
 
 function howGone(record: MemberRecord, now: MemberRecord | undefined): 'dead' | 'left' | 'replaced' {

@@ -237,6 +237,26 @@ t.test('a graceful leave: leaving, then left, and nobody holds it for dead', asy
   t.same(a.candidates(), [], 'who left is not dialed again');
 });
 
+t.test(
+  'a member that comes back from the dead is told apart, and not blamed for a probe of what it was before',
+  async (t) => {
+    for (let ms = 50; ms < 3000; ms += 50) {
+      const flock = new Flock(PROFILES.lan, ms);
+      const [a, b] = flock.addAll(2);
+      flock.of(name(1)).silent = true;
+      flock.clock.advance(ms);
+      flock.of(name(1)).silent = false;
+      a.merge([{ ...b.self(), state: 'dead', accuser: name(0) }]);
+      flock.clock.endTurn();
+      b.accused();
+      a.merge([b.self()]);
+      flock.clock.advance(500);
+      t.ok(flock.of(name(0)).changes.at(-1)?.returned.has(name(1)));
+      t.equal(a.member(name(1))?.state, 'alive', `after ${ms} ms`);
+    }
+  },
+);
+
 t.test('candidates are dead members and seeds that no live member has', async (t) => {
   const flock = new Flock();
   const [a, b] = flock.addAll(3);
