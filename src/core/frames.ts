@@ -178,7 +178,7 @@ export interface LeaseAck {
   readonly id: number;
 }
 
-// ── control lane: relay around a one-way break (rule 15) ──
+// ── both lanes: relay around a one-way break (rule 15) ──
 /** Frames of a session between `from` and `to` that runs through the receiver; the last hop hands them to `to`. */
 export interface Relay {
   readonly kind: 'relay';
@@ -266,6 +266,7 @@ export type ControlFrame =
   | Relay
   | RelayEnd;
 export type NumberedFrame = Publish | Dropped;
-export type DataFrame = Numbering | NumberedFrame | DeliveredFrame | Ask | Reply | Canary | CanaryEcho;
+/** RELAY travels on the lane that its frames are for. */
+export type DataFrame = Numbering | NumberedFrame | DeliveredFrame | Ask | Reply | Canary | CanaryEcho | Relay;
 export type Frame = ControlFrame | DataFrame;
 export type FrameKind = Frame['kind'];

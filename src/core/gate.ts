@@ -12,7 +12,6 @@ export interface GateLimits {
 }
 
 export class Gate {
-  open = false;
   /** How the last dial of each seed ended; null before the first end. */
   private readonly seeds = new Map<string, DialEnd | null>();
   private startedAt = 0;
@@ -21,6 +20,8 @@ export class Gate {
     private readonly peers: Peers,
     private readonly clock: Clock,
     private readonly limits: GateLimits,
+    /** True from the beginning leaves the rule `join-gate` out. */
+    public open: boolean,
   ) {}
 
   start(seeds: readonly string[]): void {

@@ -10,8 +10,10 @@ import type { Leave } from './leave.js';
 import type { Lookups } from './lookup.js';
 import type { Membership } from './membership.js';
 import type { Peer } from './peer.js';
+import type { RelayedLinks } from './relay.js';
 import type { Router } from './router.js';
 import type { Sessions } from './session.js';
+import type { Turn } from './turn.js';
 
 export interface IncomingParts {
   readonly membership: Membership;
@@ -22,19 +24,26 @@ export interface IncomingParts {
   readonly leases: Leases;
   readonly lookups: Lookups;
   readonly router: Router;
+  readonly relays: RelayedLinks;
   readonly asks: Asks;
   readonly canaries: Canaries;
-  leave(): Leave | null;
+  readonly turn: Turn;
+}
+
+export interface IncomingRoles {
+  /** This node passed its join gate. */
   isReady(): boolean;
-  /** Something is to be sent to that peer at the end of the turn. */
-  wake(peer: Peer): void;
-  checkSoon(): void;
+  /** The leave under way. */
+  leave(): Leave | null;
   /** Messages from that peer may have been missed, on that channel or on any. */
   gap(channel: string | null, peer: Peer, why: string): void;
 }
 
 export class Incoming {
-  constructor(private readonly to: IncomingParts) {}
+  constructor(
+    private readonly to: IncomingParts,
+    private readonly roles: IncomingRoles,
+  ) {}
 
   /** Frames after one that ended the session are of a session that is no more. */
   control(peer: Peer, frames: readonly Frame[]): void {
@@ -57,7 +66,7 @@ export class Incoming {
         return to.membership.received(peer.nodeId, frame);
       case 'announce':
         to.announcer.onAnnounce(peer, frame);
-        return to.checkSoon();
+        return to.turn.checkSoon();
       case 'announceAck':
         return to.announcer.onAnnounceAck(peer, frame);
       case 'sync':
@@ -66,7 +75,7 @@ export class Incoming {
         return to.directory.onRegister(peer, frame.entries);
       case 'registerAck':
         to.interests.onRegisterAck(peer, frame.versions);
-        return to.checkSoon();
+        return to.turn.checkSoon();
       case 'lookup':
         return to.directory.onLookup(peer, frame);
       case 'lookupAnswer':
@@ -77,14 +86,18 @@ export class Incoming {
         return to.lookups.onLeaseRevoke(peer, frame);
       case 'leaseAck':
         to.leases.onAck(frame.id);
-        return to.checkSoon();
+        return to.turn.checkSoon();
       case 'goodbye':
         to.membership.merge(frame.members);
         peer.goodbyeDue = true;
-        return to.wake(peer);
+        return to.turn.wake(peer);
       case 'goodbyeAck':
-        to.leave()?.onGoodbyeAck(peer, frame);
-        return to.checkSoon();
+        this.roles.leave()?.onGoodbyeAck(peer, frame);
+        return to.turn.checkSoon();
+      case 'relay':
+        return to.relays.onRelay(peer, frame);
+      case 'relayEnd':
+        return to.relays.onRelayEnd(peer, frame);
       case 'reject':
         to.sessions.rejected(frame);
         return to.sessions.close(peer, frame.reason, 'ended');
@@ -99,7 +112,7 @@ export class Incoming {
       if (peer.session !== session) return;
       this.dataFrame(peer, frame);
     }
-    this.to.wake(peer);
+    this.to.turn.wake(peer);
   }
 
   private dataFrame(peer: Peer, frame: DataFrame): void {
@@ -110,16 +123,18 @@ export class Incoming {
         return this.misfit(peer, frame);
       case 'delivered':
         if (!peer.outbox.delivered(frame.seq, frame.counts)) this.misfit(peer, frame);
-        if (to.leave() !== null) to.checkSoon();
+        if (this.roles.leave() !== null) to.turn.checkSoon();
         return;
       case 'dropped':
         if (!peer.inbox.accepts(frame.seq)) return this.misfit(peer, frame);
         peer.inbox.count(0, 0);
-        if (frame.channels.length === 0) to.gap(null, peer, 'its queue for this node was full');
-        for (const channel of frame.channels) to.gap(channel, peer, 'its queue for this node was full');
+        if (frame.channels.length === 0) this.roles.gap(null, peer, 'its queue for this node was full');
+        for (const channel of frame.channels) this.roles.gap(channel, peer, 'its queue for this node was full');
         return;
       case 'numbering':
         return this.numbering(peer, frame);
+      case 'relay':
+        return to.relays.onRelay(peer, frame);
       case 'ask':
         return to.asks.onAsk(peer, frame);
       case 'reply':
@@ -136,9 +151,9 @@ export class Incoming {
   /** Where the peer's numbers go on tells whether anything was lost between the sessions (rules 12 and 16). */
   private numbering(peer: Peer, { epoch, first }: Numbering): void {
     const start = peer.inbox.numbering(epoch, first);
-    if (start === 'hole') this.to.gap(null, peer, 'it gave up messages while there was no session');
-    if (start === 'new' && this.to.isReady() && peer.session?.peerReady) {
-      this.to.gap(null, peer, 'both were ready when they met: a partition has healed');
+    if (start === 'hole') this.roles.gap(null, peer, 'it gave up messages while there was no session');
+    if (start === 'new' && this.roles.isReady() && peer.session?.peerReady) {
+      this.roles.gap(null, peer, 'both were ready when they met: a partition has healed');
     }
   }
 

@@ -53,10 +53,10 @@ export class Interests {
   constructor(
     private readonly channels: Channels,
     private readonly peers: Peers,
+    private readonly copies: Pick<Copies, 'added' | 'removed'>,
     private readonly clock: Clock,
     private readonly limits: InterestLimits,
     private readonly without: RuleName | undefined,
-    private readonly copies: Pick<Copies, 'added' | 'removed'>,
     /** An owner acknowledged a registration of this channel. */
     private readonly progressed: (channel: Channel) => void,
   ) {}

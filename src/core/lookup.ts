@@ -9,7 +9,7 @@ import type { Message } from './message.js';
 import type { Peer, Session } from './peer.js';
 import type { Peers } from './peers.js';
 import type { Pending } from './pending.js';
-import type { Clock, Meter } from './ports.js';
+import type { Ports } from './ports.js';
 import type { RuleName } from './rules.js';
 
 /** A publish that waits for the channel's look-up. */
@@ -86,8 +86,7 @@ export class Lookups {
     private readonly channels: Channels,
     private readonly peers: Peers,
     private readonly forwarding: Forwarding,
-    private readonly clock: Clock,
-    private readonly meter: Meter,
+    private readonly ports: Pick<Ports, 'clock' | 'meter'>,
     private readonly limits: LookupLimits,
     private readonly without: RuleName | undefined,
   ) {}
@@ -96,7 +95,7 @@ export class Lookups {
     return this.looking.size;
   }
   get leases(): number {
-    const now = this.clock.now();
+    const now = this.ports.clock.now();
     let held = 0;
     for (const { publisher } of this.sides) if (publisher!.lease !== null && publisher!.lease.until > now) held++;
     return held;
@@ -123,7 +122,8 @@ export class Lookups {
   leased(side: PublisherSide | null): readonly Row[] | null {
     const lease = side?.lease ?? null;
     if (lease === null) return null;
-    const valid = lease.until > this.clock.now() && lease.session === lease.owner.session && this.fits(lease.digest);
+    const valid =
+      lease.until > this.ports.clock.now() && lease.session === lease.owner.session && this.fits(lease.digest);
     if (!valid) side!.lease = null;
     return valid ? lease.rows : null;
   }
@@ -150,20 +150,20 @@ export class Lookups {
   // ── one look-up at a time per channel (rule 8) ──
 
   private begin(channel: Channel, side: PublisherSide): void {
-    this.meter.count('lookups_total');
+    this.ports.meter.count('lookups_total');
     this.looking.add(channel);
-    side.startedAt = this.clock.now();
+    side.startedAt = this.ports.clock.now();
     const look = ++side.look;
     side.asked.clear();
     const { lookupHedgeMs, lookupGiveUpMs } = this.limits;
     const ifOpen = (then: () => void) => () => {
       if (side.look === look && side.startedAt !== null) then();
     };
-    this.clock.after(
+    this.ports.clock.after(
       lookupHedgeMs,
       ifOpen(() => this.ask(channel, side)),
     );
-    this.clock.after(
+    this.ports.clock.after(
       lookupGiveUpMs,
       ifOpen(() => this.flood(channel, side)),
     );
@@ -182,9 +182,9 @@ export class Lookups {
       side.asked.add(ownerId);
       const id = ++this.lastQuestion;
       const { session } = owner;
-      const sentAt = this.clock.now();
+      const sentAt = this.ports.clock.now();
       this.questions.set(id, { channel, owner, session, sentAt, look: side.look, covers: side.queue.length });
-      this.clock.after(this.limits.publishTimeoutMs, () => this.questions.delete(id));
+      this.ports.clock.after(this.limits.publishTimeoutMs, () => this.questions.delete(id));
       const lease = side.count >= this.limits.leaseFromPerSecond;
       owner.outbox.sendControl({ kind: 'lookup', id, channel: channel.name, digest: this.peers.digest, lease });
       return;
@@ -204,7 +204,7 @@ export class Lookups {
     }
     const rows = this.rowsOf(nodes);
     if (leaseMs > 0) {
-      const from = this.without === 'holder-clock-from-sending' ? this.clock.now() : sentAt;
+      const from = this.without === 'holder-clock-from-sending' ? this.ports.clock.now() : sentAt;
       side.lease = { owner: peer, session: question.session, digest, until: from + leaseMs, rows };
     }
     const served = this.leased(side) === null ? covers : side.queue.length;
@@ -234,7 +234,7 @@ export class Lookups {
 
   /** No owner answered in time: to the whole view, as far as the budget goes; the rest waits for the next try (rule 17). */
   private flood(channel: Channel, side: PublisherSide): void {
-    const tooOld = this.clock.now() - this.limits.publishTimeoutMs;
+    const tooOld = this.ports.clock.now() - this.limits.publishTimeoutMs;
     const { look } = side;
     this.serve(channel, side, side.queue.length, (queued) => {
       if (this.forwarding.sendToAll(queued)) return true;
@@ -245,7 +245,7 @@ export class Lookups {
     if (side.look !== look || side.startedAt === null) return;
     side.asked.clear();
     this.ask(channel, side);
-    this.clock.after(this.limits.lookupHedgeMs, () => {
+    this.ports.clock.after(this.limits.lookupHedgeMs, () => {
       if (side.look === look && side.startedAt !== null) this.flood(channel, side);
     });
   }
@@ -295,9 +295,9 @@ export class Lookups {
   private sweepLater(): void {
     if (this.sweeping) return;
     this.sweeping = true;
-    this.clock.after(1000, () => {
+    this.ports.clock.after(1000, () => {
       this.sweeping = false;
-      const now = this.clock.now();
+      const now = this.ports.clock.now();
       for (const channel of this.sides) {
         const side = channel.publisher!;
         if (side.startedAt !== null || now - side.since < 1000 || this.leased(side) !== null) continue;

@@ -14,6 +14,7 @@ import { Outbox, type OutboxLimits } from './outbox.js';
 import { Peer } from './peer.js';
 import type { Peers } from './peers.js';
 import type { LinkEnd, Ports } from './ports.js';
+import { type RelayedLinks, viaAddress } from './relay.js';
 import type { DialEnd, Sessions } from './session.js';
 import type { Turn } from './turn.js';
 import type { ViewChange } from './view.js';
@@ -31,6 +32,7 @@ export interface NeighbourParts {
   readonly lookups: Lookups;
   readonly asks: Asks;
   readonly canaries: Canaries;
+  readonly relays: RelayedLinks;
   readonly turn: Turn;
 }
 
@@ -39,6 +41,7 @@ export interface NeighbourLimits extends OutboxLimits {
   readonly resumeMs: number;
   readonly stalledMs: number;
   readonly leaveStepMs: number;
+  readonly relayAfterMs: number;
 }
 
 export class Neighbours {
@@ -59,11 +62,12 @@ export class Neighbours {
     const { random, links } = this.ports;
     const wake = (): void => this.of.turn.wake(peer);
     const peer = new Peer(record, new Outbox(record.nodeId, random.uint32() || 1, this.limits, links, wake));
+    peer.sessionLostAt = this.ports.clock.now();
     this.of.peers.add(peer);
     return peer;
   }
 
-  viewChanged({ view, gone }: ViewChange): void {
+  viewChanged({ view, gone, returned }: ViewChange): void {
     const { peers, announcer, interests, leases, lookups, turn } = this.of;
     for (const { member, how } of gone) {
       const peer = peers.find(member.nodeId);
@@ -71,7 +75,12 @@ export class Neighbours {
       if (how === 'dead') this.bury(peer);
       if (how === 'left') this.ports.clock.after(this.limits.leaveStepMs, () => this.part(peer));
     }
-    for (const record of view.members) if (record.nodeId !== peers.selfId) this.adopt(record);
+    for (const record of view.members) {
+      if (record.nodeId === peers.selfId) continue;
+      const peer = this.adopt(record);
+      // Its clients stayed with it while it was held for dead, so it counts although there was no session since.
+      if (returned.has(record.nodeId)) peer.met = true;
+    }
     peers.turnTo(view);
     for (const peer of peers.inView) if (peer.session === null) this.callAgain(peer);
     announcer.viewChanged();
@@ -99,6 +108,7 @@ export class Neighbours {
     asks.sessionLost(peer);
     canaries.sessionLost(peer);
     turn.checkSoon();
+    this.of.relays.sessionLost(peer);
     if (!peer.inView) return peers.remove(peer);
     membership.linkLost(peer.nodeId, end);
     this.callAgain(peer);
@@ -120,6 +130,20 @@ export class Neighbours {
   private callAgain(peer: Peer): void {
     const { peers, dialer } = this.of;
     dialer.want(peer.record.address, peers.selfId < peer.nodeId ? 0 : this.limits.redialMinMs);
+  }
+
+  /** Members that could not be reached for a while are reached through somebody else; the lower node id sees to it (rule 15). */
+  relayAround(): void {
+    const { peers, sessions } = this.of;
+    const limit = this.ports.clock.now() - this.limits.relayAfterMs;
+    const thirds = peers.inView.filter((peer) => peer.session !== null && peer.session.relayedBy === null);
+    if (thirds.length === 0) return;
+    for (const peer of peers.inView) {
+      if (peer.session !== null || peer.sessionLostAt > limit || peers.selfId > peer.nodeId) continue;
+      peer.sessionLostAt = this.ports.clock.now();
+      const third = thirds[Math.floor(this.ports.random.fraction() * thirds.length)];
+      sessions.dial(viaAddress(third.nodeId, peer.nodeId));
+    }
   }
 
   private giveUpResume(peer: Peer): void {

@@ -43,11 +43,15 @@ const NACK_AFTER = 0.8;
 const MAX_ERRANDS = 1024;
 /** How many members are expected to look at a suspect next, beyond their turn, so that it is confirmed or cleared soon. */
 const EXPECTED_WITNESSES = 6;
+/** So many intervals a new member may take until there is a session with it; before that, no session is no evidence. */
+const GRACE_INTERVALS = 3;
 
 export class Prober {
   /** Members still to be probed in this round, last first; refilled in random order (SWIM section 4.3). */
   private round: string[] = [];
   private readonly urgent = new Set<string>();
+  /** Members that may have no session yet, and until when. */
+  private readonly newcomers = new Map<string, number>();
   private readonly probes = new Map<number, Probe>();
   private readonly errands = new Map<number, Errand>();
   private current: Probe | null = null;
@@ -75,6 +79,7 @@ export class Prober {
 
   /** A new member takes a random place in the present round. What was asked of an earlier identity of its name says nothing of it. */
   joined(nodeId: string): void {
+    this.newcomers.set(nodeId, this.roles.clock.now() + GRACE_INTERVALS * this.timings.probeIntervalMs);
     if (this.current?.target === nodeId) {
       this.cancelIndirect();
       this.probes.delete(this.current.seq);
@@ -152,7 +157,12 @@ export class Prober {
   }
 
   private direct(probe: Probe): void {
-    if (!this.ping(probe.target, probe.seq)) return this.indirect(probe);
+    if (!this.ping(probe.target, probe.seq)) {
+      if (!this.isNewcomer(probe.target)) return this.indirect(probe);
+      this.probes.delete(probe.seq);
+      this.current = null;
+      return;
+    }
     this.cancelIndirect = this.roles.clock.after(this.timings.probeTimeoutMs * this.health.stretch, () => {
       if (!probe.reached) this.indirect(probe);
     });
@@ -165,6 +175,13 @@ export class Prober {
       if (this.roles.send(helper, { kind: 'pingRequest', seq: probe.seq, target: probe.target, updates }))
         probe.helpers += 1;
     }
+  }
+
+  private isNewcomer(nodeId: string): boolean {
+    const until = this.newcomers.get(nodeId);
+    if (until !== undefined && until > this.roles.clock.now()) return true;
+    this.newcomers.delete(nodeId);
+    return false;
   }
 
   private ping(target: string, seq: number): boolean {

@@ -11,7 +11,7 @@ import type { Counted } from './outbox.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
 import { Pending } from './pending.js';
-import type { Clock, Delivered, Meter } from './ports.js';
+import type { Delivered, Ports } from './ports.js';
 import type { RuleName } from './rules.js';
 
 /** The local subscribers (subscribers.ts). */
@@ -49,12 +49,11 @@ export class Router implements Forwarding {
     private readonly peers: Peers,
     private readonly here: Here,
     private readonly away: Away,
-    private readonly clock: Clock,
-    private readonly meter: Meter,
+    private readonly ports: Pick<Ports, 'clock' | 'meter'>,
     private readonly limits: RouterLimits,
     private readonly without: RuleName | undefined,
   ) {
-    this.floods = new Budget(limits.floodsPerSecond, limits.floodBurst, clock.now());
+    this.floods = new Budget(limits.floodsPerSecond, limits.floodBurst, ports.clock.now());
   }
 
   // ── publish: enter the mesh ──
@@ -62,7 +61,7 @@ export class Router implements Forwarding {
   /** `done` gets the counts, once, perhaps before this returns; null when nobody wants them. Returns why it is not accepted, or null. */
   publish(message: Message, done: ((result: PublishResult) => void) | null): string | null {
     const pending = done === null ? null : new Pending(this.accepted++ % TIMED === 0 ? this.timed(done) : done);
-    const problem = this.route({ message, pending, at: this.clock.now() });
+    const problem = this.route({ message, pending, at: this.ports.clock.now() });
     if (problem !== null) return problem;
     this.published++;
     const { success, fail } = this.deliver(this.channels.find(message.channel), message);
@@ -71,9 +70,9 @@ export class Router implements Forwarding {
   }
 
   private timed(done: (result: PublishResult) => void): (result: PublishResult) => void {
-    const began = this.clock.now();
+    const began = this.ports.clock.now();
     return (result) => {
-      this.meter.observe('publish_seconds', (this.clock.now() - began) / 1000);
+      this.ports.meter.observe('publish_seconds', (this.ports.clock.now() - began) / 1000);
       done(result);
     };
   }
@@ -111,8 +110,8 @@ export class Router implements Forwarding {
   }
 
   sendToAll(queued: Queued): boolean {
-    if (!this.floods.take(this.clock.now())) return false;
-    this.meter.count('floods_total');
+    if (!this.floods.take(this.ports.clock.now())) return false;
+    this.ports.meter.count('floods_total');
     this.sendToBoth(NO_ROWS, this.peers.inView, queued);
     return true;
   }
@@ -131,7 +130,7 @@ export class Router implements Forwarding {
 
   /** A member that this node never had a session with is not ready, so nobody there waits for anything (rule 12). */
   private sendToBoth(rows: readonly Row[], doubtful: readonly Peer[], { message, pending }: Queued): void {
-    const now = this.clock.now();
+    const now = this.ports.clock.now();
     for (const row of rows) {
       if (row.peer.inView && row.peer.met) this.forward(row.peer, row, message, now, pending);
     }
@@ -148,7 +147,7 @@ export class Router implements Forwarding {
     if (open || peer.resumable) {
       // Without a session it waits for the session's return, but its counts are not waited for (rules 13 and 16).
       const taken = peer.outbox.publish(channel, binary, data, now, open ? pending : null, row);
-      if (!taken) this.meter.count('drops_total', 1, 'peer_queue_full');
+      if (!taken) this.ports.meter.count('drops_total', 1, 'peer_queue_full');
       if (taken && open) return;
     }
     pending?.expect();
@@ -174,17 +173,17 @@ export class Router implements Forwarding {
 
   start(): Router {
     const { publishTimeoutMs } = this.limits;
-    this.clock.after(publishTimeoutMs / EXPIRY_STEPS, () => this.start());
-    const limit = this.clock.now() - publishTimeoutMs;
+    this.ports.clock.after(publishTimeoutMs / EXPIRY_STEPS, () => this.start());
+    const limit = this.ports.clock.now() - publishTimeoutMs;
     for (const peer of this.peers.all()) peer.outbox.expire(limit);
     this.tellMeter();
     return this;
   }
 
   private tellMeter(): void {
-    if (this.published > 0) this.meter.count('publishes_total', this.published);
-    if (this.delivered > 0) this.meter.count('deliveries_total', this.delivered);
-    if (this.failed > 0) this.meter.count('drops_total', this.failed, 'local_delivery');
+    if (this.published > 0) this.ports.meter.count('publishes_total', this.published);
+    if (this.delivered > 0) this.ports.meter.count('deliveries_total', this.delivered);
+    if (this.failed > 0) this.ports.meter.count('drops_total', this.failed, 'local_delivery');
     this.published = 0;
     this.delivered = 0;
     this.failed = 0;

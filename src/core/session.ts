@@ -6,7 +6,7 @@ import type { Accept, DataFrame, Frame, Hello, Identity, MemberRecord, Reject } 
 import { isLive, sameIdentity } from './member.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
-import type { Cancel, Clock, Lane, LinkEnd, LinkId, Links, Log } from './ports.js';
+import type { Cancel, Lane, LinkEnd, LinkId, Ports } from './ports.js';
 
 /** Range of the peer protocol that this node speaks. */
 const PROTOCOL = { min: 1, max: 1 };
@@ -20,12 +20,14 @@ export interface Acquaintance {
   records(): readonly MemberRecord[];
   isTombstoned(identity: Identity): boolean;
   merge(records: readonly MemberRecord[], from: string): void;
-  /** Another node holds that this process died: it raises its generation. */
-  accused(): void;
+  /** Another node holds that this identity ended: if it is still this node's, it raises its generation. */
+  accused(identity: Identity): void;
 }
 
 /** What a session does for the rest of the node. */
 export interface SessionEvents {
+  /** This node passed its join gate. */
+  isReady(): boolean;
   /** The Peer of that process; what belonged to an earlier process of its name is over. */
   adopt(record: MemberRecord): Peer;
   began(peer: Peer): void;
@@ -35,8 +37,17 @@ export interface SessionEvents {
   data(peer: Peer, frames: readonly DataFrame[]): void;
   /** A dial came to an end without a session, or with one. */
   dialEnded(address: string, end: DialEnd): void;
+  /** The node that a link runs through; null for a direct one (rule 15). */
+  relayOf(link: LinkId): string | null;
   /** The lower node id dials: please dial back. */
   callBack(record: MemberRecord): void;
+}
+
+export interface SessionSettings {
+  /** A link whose handshake is not done by then is closed. */
+  readonly handshakeMs: number;
+  /** False leaves the rule `merge-members` out. */
+  readonly mergeMembers: boolean;
 }
 
 export type DialEnd = LinkEnd | 'open' | 'self' | 'redirect' | 'accused' | 'rejected';
@@ -48,6 +59,8 @@ interface Line {
   readonly dialed: string | null;
   readonly number: number;
   opened: boolean;
+  /** As whom this node introduced itself in HELLO. */
+  said: Identity;
   /** Data frames that came before ACCEPT. */
   readonly early: DataFrame[];
   readonly timeout: Cancel;
@@ -61,27 +74,23 @@ export class Sessions {
   constructor(
     private readonly acquaintance: Acquaintance,
     private readonly peers: Peers,
-    private readonly links: Links,
-    private readonly clock: Clock,
-    private readonly log: Log,
-    private readonly handshakeMs: number,
-    private readonly mergeMembers: boolean,
-    private readonly isReady: () => boolean,
+    private readonly ports: Pick<Ports, 'links' | 'clock' | 'log'>,
+    private readonly settings: SessionSettings,
     private readonly events: SessionEvents,
   ) {}
 
   dial(address: string): void {
-    const link = this.links.dial(address);
+    const link = this.ports.links.dial(address);
     this.lines.set(link, this.line(link, address, ++this.dials));
   }
 
   private line(link: LinkId, dialed: string | null, number: number): Line {
-    const timeout = this.clock.after(this.handshakeMs, () => {
+    const timeout = this.ports.clock.after(this.settings.handshakeMs, () => {
       this.lines.delete(link);
-      this.links.close(link, 'no handshake in time');
+      this.ports.links.close(link, 'no handshake in time');
       if (dialed !== null) this.events.dialEnded(dialed, 'unreachable');
     });
-    return { link, dialed, number, opened: false, early: [], timeout };
+    return { link, dialed, number, opened: false, said: this.acquaintance.self(), early: [], timeout };
   }
 
   /** True while a dial to that address has not ended. */
@@ -91,11 +100,12 @@ export class Sessions {
   }
 
   opened(link: LinkId, dialed: string | null): void {
-    if (this.stopped) return this.links.close(link, 'stopped');
+    if (this.stopped) return this.ports.links.close(link, 'stopped');
     const line = this.lines.get(link) ?? this.line(link, dialed, 0);
     line.opened = true;
+    line.said = this.acquaintance.self();
     this.lines.set(link, line);
-    if (dialed !== null) this.links.send(link, 'control', [this.hello(line)]);
+    if (dialed !== null) this.ports.links.send(link, 'control', [this.hello(line)]);
   }
 
   received(link: LinkId, lane: Lane, frames: readonly Frame[]): void {
@@ -124,20 +134,20 @@ export class Sessions {
   closed(link: LinkId, end: LinkEnd, text: string): void {
     const peer = this.peers.ofLink(link);
     if (peer !== undefined) {
-      this.log.info('lost the session with a peer', { peer: peer.nodeId, end, text });
+      this.ports.log.info('lost the session with a peer', { peer: peer.nodeId, end, text });
       return this.forget(peer, end);
     }
     const line = this.lines.get(link);
     if (line === undefined) return;
     this.drop(line);
-    if (end === 'denied') this.log.error('a peer was refused', { address: line.dialed, text });
+    if (end === 'denied') this.ports.log.error('a peer was refused', { address: line.dialed, text });
     if (line.dialed !== null) this.events.dialEnded(line.dialed, end);
   }
 
   /** Ends a session from this side. */
   close(peer: Peer, reason: string, end: LinkEnd): void {
     if (peer.session === null) return;
-    this.links.close(peer.session.link, reason);
+    this.ports.links.close(peer.session.link, reason);
     this.forget(peer, end);
   }
 
@@ -145,7 +155,7 @@ export class Sessions {
     this.stopped = true;
     for (const line of [...this.lines.values()]) {
       this.drop(line);
-      this.links.close(line.link, 'stopped');
+      this.ports.links.close(line.link, 'stopped');
     }
     for (const peer of this.peers.all()) this.close(peer, 'stopped', 'ended');
   }
@@ -166,7 +176,7 @@ export class Sessions {
       session,
       lastEpoch: peer?.inbox.epoch ?? 0,
       lastReceived: peer?.inbox.last ?? 0,
-      ready: this.isReady(),
+      ready: this.events.isReady(),
     };
   }
 
@@ -192,7 +202,7 @@ export class Sessions {
     if (!this.isMember(hello.self))
       return this.reject(line, 'accused', 'another record of that node outranks this one');
     const peer = this.events.adopt(hello.self);
-    this.links.send(line.link, 'control', [{ kind: 'accept', ...this.introduction(hello.session, peer) }]);
+    this.ports.links.send(line.link, 'control', [{ kind: 'accept', ...this.introduction(hello.session, peer) }]);
     this.establish(peer, line, hello, false);
   }
 
@@ -238,7 +248,7 @@ export class Sessions {
   }
 
   private merge({ self, members }: Hello | Accept | (Reject & { self?: MemberRecord })): void {
-    const records = self === undefined ? members : this.mergeMembers ? [self, ...members] : [self];
+    const records = self === undefined ? members : this.settings.mergeMembers ? [self, ...members] : [self];
     this.acquaintance.merge(records, self?.nodeId ?? '');
   }
 
@@ -249,29 +259,29 @@ export class Sessions {
 
   private reject(line: Line, reason: Reject['reason'], text: string): void {
     const members = this.acquaintance.records();
-    this.links.send(line.link, 'control', [{ kind: 'reject', reason, text, members }]);
+    this.ports.links.send(line.link, 'control', [{ kind: 'reject', reason, text, members }]);
     this.drop(line);
-    this.links.close(line.link, reason);
-    if (reason === 'name' || reason === 'protocol') this.log.error('refused a peer', { reason, text });
+    this.ports.links.close(line.link, reason);
+    if (reason === 'name' || reason === 'protocol') this.ports.log.error('refused a peer', { reason, text });
   }
 
   private onReject(line: Line, reject: Reject): void {
     const end = REJECTED[reject.reason];
     this.giveUp(line, reject.reason, end);
-    this.rejected(reject);
+    this.rejected(reject, line.said);
   }
 
-  /** Also of an open session: its dialer found this node's record dead. */
-  rejected(reject: Reject): void {
+  /** Also of an open session: its dialer found this node's record dead. `said`: whom that is about, so that several accusers raise one generation. */
+  rejected(reject: Reject, said: Identity = this.acquaintance.self()): void {
     if (reject.reason === 'name' || reject.reason === 'protocol')
-      this.log.error('a peer refused this node', { ...reject, members: undefined });
-    if (this.mergeMembers || reject.reason === 'accused') this.acquaintance.merge(reject.members, '');
-    if (reject.reason === 'accused') this.acquaintance.accused();
+      this.ports.log.error('a peer refused this node', { ...reject, members: undefined });
+    if (reject.reason === 'accused') this.acquaintance.accused(said);
+    if (this.settings.mergeMembers || reject.reason === 'accused') this.acquaintance.merge(reject.members, '');
   }
 
   private giveUp(line: Line, reason: string, end: DialEnd): void {
     this.drop(line);
-    this.links.close(line.link, reason);
+    this.ports.links.close(line.link, reason);
     if (line.dialed !== null) this.events.dialEnded(line.dialed, end);
   }
 
@@ -287,14 +297,14 @@ export class Sessions {
       link: line.link,
       number: speech.session,
       dialer,
-      relayedBy: null,
+      relayedBy: this.events.relayOf(line.link),
       peerReady: speech.ready,
     };
     peer.met = true;
     peer.resumable = true;
     this.peers.bind(peer, line.link);
     peer.outbox.sessionBegins(speech.lastEpoch, speech.lastReceived);
-    this.log.info('opened a session with a peer', { peer: peer.nodeId, address: peer.record.address });
+    this.ports.log.info('opened a session with a peer', { peer: peer.nodeId, address: peer.record.address });
     this.events.began(peer);
     if (line.early.length > 0) this.events.data(peer, line.early);
   }
@@ -303,7 +313,7 @@ export class Sessions {
   private forget(peer: Peer, end: LinkEnd): void {
     const { link } = peer.session!;
     peer.session = null;
-    peer.sessionLostAt = this.clock.now();
+    peer.sessionLostAt = this.ports.clock.now();
     peer.announced = '';
     peer.synced = '';
     peer.acked = '';

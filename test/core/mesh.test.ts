@@ -131,3 +131,53 @@ t.test('a graceful leave costs no publish on the others a failure', async (t) =>
   t.equal(a.mesh.members().length, 1);
   t.equal(b.mesh.members().length, 1);
 });
+
+t.test(
+  'two members that cannot reach each other exchange their session through a third, and directly again later',
+  async (t) => {
+    const net = new MeshNet();
+    const [a, b, c] = net.cluster(3);
+    const subs = [a, b].map((node) => node.subscribe('c'));
+    net.run(20);
+    net.cut.add('n0>n1');
+    net.cut.add('n1>n0');
+    net.breakLinks(a, b);
+    net.run(8000);
+    t.equal(a.mesh.members().find(({ nodeId }) => nodeId === 'n1')?.relayedBy, 'n2');
+    t.ok(a.mesh.settled() && b.mesh.settled() && c.mesh.settled());
+    const state = a.publish('c', 'around');
+    net.run(10);
+    t.same(state.result, COMPLETE(2));
+    const late = b.subscribe('late');
+    net.run(20);
+    t.same(late.outcome, { ok: true, degraded: false });
+    net.cut.clear();
+    net.run(8000);
+    t.equal(a.mesh.members().find(({ nodeId }) => nodeId === 'n1')?.relayedBy, null);
+    const direct = a.publish('c', 'direct');
+    net.run(10);
+    t.same(direct.result, COMPLETE(2));
+    for (const { listener } of subs) t.same(listener.got, ['around', 'direct']);
+    t.same([...a.gaps, ...b.gaps, ...c.gaps], []);
+  },
+);
+
+t.test('a question to another node is answered, refused, or in time given up', async (t) => {
+  const net = new MeshNet();
+  const [a, b] = net.cluster(2);
+  const text = new TextEncoder();
+  b.mesh.answer('double', (body, reply) => reply(true, text.encode(`${new TextDecoder().decode(body)}!`)));
+  b.mesh.answer('silent', () => {});
+  const answers: string[] = [];
+  const ask = (to: string | number, op: string): void =>
+    a.mesh.ask(to, op, text.encode('hi'), (outcome) => {
+      answers.push(outcome.ok ? new TextDecoder().decode(outcome.body) : outcome.reason);
+    });
+  ask('n1', 'double');
+  ask(b.mesh.boot, 'double');
+  ask('n1', 'unknown');
+  ask('n1', 'silent');
+  ask('nobody', 'double');
+  net.run(2100);
+  t.same(answers, ['no_such_node', 'hi!', 'hi!', 'refused', 'timeout']);
+});
