@@ -143,7 +143,10 @@ export class Prober {
       this.urgent.delete(nodeId);
       if (this.roles.isOther(nodeId)) return nodeId;
     }
-    if (this.round.length === 0) this.round = shuffled(this.roles.others(), this.roles.random);
+    if (this.round.length === 0) {
+      this.round = shuffled(this.roles.others(), this.roles.random);
+      for (const nodeId of this.newcomers.keys()) this.isNewcomer(nodeId);
+    }
     for (let nodeId = this.round.pop(); nodeId !== undefined; nodeId = this.round.pop()) {
       if (this.roles.isOther(nodeId)) return nodeId;
     }
@@ -177,6 +180,7 @@ export class Prober {
     }
   }
 
+  /** Forgets it when its time is over. */
   private isNewcomer(nodeId: string): boolean {
     const until = this.newcomers.get(nodeId);
     if (until !== undefined && until > this.roles.clock.now()) return true;
