@@ -12,6 +12,7 @@ WORKDIR /app
 ENV NODE_ENV=production
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/src/console/assets ./src/console/assets
 COPY package.json ./
 COPY proto ./proto
 COPY lua ./lua

@@ -47,7 +47,8 @@ function other(gate: Gate, asset: Asset, res: HttpResponse, req: HttpRequest): v
   const page = method === 'get' || method === 'head' ? asset(path) : null;
   if (page === null) return exchange.refuse(new MeshError('no_such_method', `no such path: ${path.slice(0, 200)}`));
   exchange.admit('read', () => {
-    const headers = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-cache' };
+    // The page can publish: no other site may put it into a frame of its own.
+    const headers = { 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY', 'cache-control': 'no-cache' };
     exchange.answer({ status: 200, type: page.type, body: page.body, headers });
   });
 }
