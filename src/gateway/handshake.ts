@@ -59,9 +59,9 @@ export class Handshake {
 
   decide(verdict: HandshakeVerdict): void {
     if (!this.finish()) return;
-    const { res, connection } = this;
+    const res = this.res;
     if (!verdict.accept) return refuse(res, verdict.status, verdict.body);
-    const attached: Attached = { connection };
+    const attached: Attached = { connection: this.connection };
     res.cork(() => res.upgrade(attached, this.key, this.protocol, this.extensions, this.context));
   }
 

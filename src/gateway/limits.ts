@@ -27,6 +27,8 @@ export class Shared<Callbacks> {
   readonly turn: Turn;
   /** Number of the present idle sweep: a connection notes it when it hears from its client. */
   tick = 0;
+  /** The connection whose message a script is handling right now. */
+  inside: unknown = null;
   private readonly meter: Meter;
   private received = 0;
   private wideTurn = 0;

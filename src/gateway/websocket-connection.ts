@@ -20,6 +20,13 @@ interface Held {
   bytes: number;
 }
 
+/** A message that waits for the end of the turn; a list, because most sockets get one message per turn. */
+interface Queued {
+  readonly data: Uint8Array;
+  readonly binary: boolean;
+  next: Queued | null;
+}
+
 /** What uWebSockets.js carries for us with each of its sockets. */
 export interface Attached {
   readonly connection: WebSocketConnection;
@@ -34,6 +41,10 @@ export class WebSocketConnection implements Connection {
   private ending: Ending | null = null;
   private held: Held | null = null;
   private paused = false;
+  /** Sends that leave at the end of the turn. */
+  private first: Queued | null = null;
+  private last: Queued | null = null;
+  private queuedBytes = 0;
 
   constructor(
     readonly id: string,
@@ -55,7 +66,7 @@ export class WebSocketConnection implements Connection {
 
   /** Bytes that wait for the client. */
   get waiting(): number {
-    return this.ws === null ? 0 : this.ws.getBufferedAmount();
+    return this.ws === null ? 0 : this.ws.getBufferedAmount() + this.queuedBytes;
   }
 
   opened(ws: WebSocket<Attached>): void {
@@ -64,15 +75,14 @@ export class WebSocketConnection implements Connection {
   }
 
   send(data: Uint8Array, binary: boolean): SendOutcome {
-    const { ws, shared } = this;
-    if (ws === null || this.ending !== null) {
-      shared.drop('closed');
-      return 'closed';
+    const refused = this.refusal(data.length);
+    if (refused !== null) return refused;
+    if (this.shared.inside !== this) this.queue(data.slice(), binary);
+    else {
+      // The library gathers what is sent within the read of the same socket, and copies it.
+      this.flush();
+      this.ws?.send(data, binary);
     }
-    const waiting = ws.getBufferedAmount();
-    // A message larger than the whole bound still goes to a client that has nothing waiting.
-    if (waiting > 0 && waiting + data.length > shared.bound) return this.overBound();
-    ws.send(data, binary);
     return 'sent';
   }
 
@@ -81,7 +91,43 @@ export class WebSocketConnection implements Connection {
   }
 
   take(message: Message): boolean {
-    return this.send(message.data, message.binary) === 'sent';
+    if (this.refusal(message.data.length) !== null) return false;
+    this.queue(message.data, message.binary);
+    return true;
+  }
+
+  /** Why so many bytes can't be sent now; null when they can. */
+  private refusal(bytes: number): SendOutcome | null {
+    if (this.ws === null || this.ending !== null) {
+      this.shared.drop('closed');
+      return 'closed';
+    }
+    const waiting = this.ws.getBufferedAmount() + this.queuedBytes;
+    // A message larger than the whole bound still goes to a client that has nothing waiting.
+    return waiting > 0 && waiting + bytes > this.shared.bound ? this.overBound() : null;
+  }
+
+  private queue(data: Uint8Array, binary: boolean): void {
+    const queued = { data, binary, next: null };
+    if (this.last === null) {
+      this.first = queued;
+      this.shared.turn.send(this);
+    } else this.last.next = queued;
+    this.last = queued;
+    this.queuedBytes += data.length;
+  }
+
+  /** Hands what waits to the socket: in one write, where it fits. Called by the turn. */
+  flush(): void {
+    const ws = this.ws;
+    const first = this.first;
+    if (first === null) return;
+    this.first = null;
+    this.last = null;
+    this.queuedBytes = 0;
+    if (ws === null) return;
+    if (first.next === null) ws.send(first.data, first.binary);
+    else ws.cork(() => sendAll(ws, first));
   }
 
   private overBound(): SendOutcome {
@@ -117,7 +163,11 @@ export class WebSocketConnection implements Connection {
     shared.countReceived();
     const data = new Uint8Array(message);
     if (this.paused || this.held !== null) this.hold(data.slice(), binary);
-    else shared.callbacks.message(this, data, binary);
+    else {
+      shared.inside = this;
+      shared.callbacks.message(this, data, binary);
+      shared.inside = null;
+    }
   }
 
   private hold(data: Uint8Array, binary: boolean): void {
@@ -191,4 +241,8 @@ export class WebSocketConnection implements Connection {
     this.held = null;
     this.shared.callbacks.closed(this, error);
   }
+}
+
+function sendAll(ws: WebSocket<Attached>, first: Queued): void {
+  for (let queued: Queued | null = first; queued !== null; queued = queued.next) ws.send(queued.data, queued.binary);
 }

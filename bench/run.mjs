@@ -1,0 +1,71 @@
+/**
+ * `npm run bench [-- --quick] [-- NAME…]`: runs every claim of this folder in a process of its own, one after the other, and
+ * prints both sides and their ratio beside the ratio that was recorded last (ratios.json). `--record` takes over the new ones.
+ * Ends with 1 when a claim fails to run; a ratio that slipped by more than SLIP is marked.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { format } from './lib/compare.mjs';
+
+const here = new URL('.', import.meta.url);
+const RATIOS = new URL('ratios.json', here);
+const SLIP = 0.15;
+/** What --quick leaves out, because one run takes longer than the whole of it may. */
+const SLOW = new Set(['soak', 'storm', 'nodes', 'peers']);
+
+const args = process.argv.slice(2);
+const quick = args.includes('--quick');
+const names = args.filter((arg) => !arg.startsWith('--'));
+
+function claims() {
+  const all = readdirSync(here)
+    .filter((file) => file.endsWith('.mjs') && file !== 'run.mjs')
+    .map((file) => file.slice(0, -4));
+  if (names.length > 0) return all.filter((name) => names.includes(name));
+  return quick ? all.filter((name) => !SLOW.has(name)) : all;
+}
+
+/** Runs one claim; its last line of output is its result, or several of them in a list. */
+function run(name) {
+  const child = spawn(process.execPath, [new URL(`${name}.mjs`, here).pathname, ...(quick ? ['--quick'] : [])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+    process.stdout.write(chunk);
+  });
+  return new Promise((resolve) => {
+    child.once('exit', (code) => {
+      try {
+        resolve([JSON.parse(output.trim().split('\n').at(-1))].flat());
+      } catch {
+        console.error(`${name} ended with ${code} and without a result`);
+        process.exitCode = 1;
+        resolve([]);
+      }
+    });
+  });
+}
+
+const recorded = existsSync(RATIOS) ? JSON.parse(readFileSync(RATIOS, 'utf8')) : {};
+const rows = [];
+for (const name of claims()) {
+  console.log(`\n== ${name}`);
+  for (const result of await run(name)) rows.push(result);
+}
+
+console.log('\nclaim; ours; the other side; ratio; recorded');
+for (const { claim, ours, baseline, ratio, unit } of rows) {
+  const before = recorded[claim];
+  const slipped = before !== undefined && ratio < before * (1 - SLIP);
+  console.log(
+    `${slipped ? '! ' : '  '}${claim}\n      ${format(ours)} against ${format(baseline)} ${unit}   ratio ${ratio.toFixed(2)}${
+      before === undefined ? '' : `   recorded ${before.toFixed(2)}${slipped ? ' SLIPPED' : ''}`
+    }`,
+  );
+}
+if (args.includes('--record')) {
+  for (const { claim, ratio } of rows) recorded[claim] = Number(ratio.toFixed(3));
+  writeFileSync(RATIOS, `${JSON.stringify(recorded, null, 2)}\n`);
+}
