@@ -32,6 +32,8 @@ export interface Api {
   /** The ports that were bound, once listening. */
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** As it was given, for the gauges queue_depth and queue_age_seconds. */
+  readonly queue: Queue;
   /** Open connections by transport, for the gauge api_connections. */
   connections(): ReadonlyMap<string, number>;
   reloadAccess(access: AccessConfig): void;
@@ -63,6 +65,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     },
   });
   return {
+    queue,
     async listen() {
       await listener.listen();
       await rpc.listen(options.sharePort ?? false);

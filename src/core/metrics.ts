@@ -51,7 +51,7 @@ export const METRICS = {
   },
   leases: { type: 'gauge', help: 'Leases of channels, by side: granted to others, held from others.', label: 'side' },
   directory_entries: { type: 'gauge', help: 'Pairs of channel and interested node that this node keeps as an owner.' },
-  publishes_waiting: { type: 'gauge', help: 'Publishes that wait for a look-up or for their counts.' },
+  publishes_waiting: { type: 'gauge', help: 'Publishes that wait for a look-up.' },
   subscribes_waiting: { type: 'gauge', help: 'Subscribes that wait until the whole mesh knows.' },
   lua_callbacks_total: { type: 'counter', help: 'Lua callbacks that were started, by name.', label: 'callback' },
   lua_errors_total: { type: 'counter', help: 'Lua callbacks that ended with an error, by name.', label: 'callback' },
