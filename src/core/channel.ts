@@ -1,8 +1,8 @@
 /** What a channel's name may be (LUA_API.md "Connection"): 1 to 255 bytes of UTF-8 without white space or control characters. */
 
 const MAX_BYTES = 255;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
 const REFUSED =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
   /[\s\u0000-\u001f\u007f-\u009f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/u;
 
 /** Why `name` cannot be a channel, in words for the caller's error; null when it can. */

@@ -1,11 +1,13 @@
 /** What this node tells people about its peers and about where a publish would go; shapes are report.ts. */
 import { type Channel, NO_ROWS, type Row } from './channels.js';
+import type { MemberRecord } from './frames.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
 import type { ChannelExplanation, PeerReport, RouteReason } from './report.js';
 
-export function reportOf(peer: Peer, digest: string, now: number): PeerReport {
-  const { record, session, outbox } = peer;
+/** `record` is the newest about it; the view's is older while it is suspected. */
+export function reportOf(peer: Peer, record: MemberRecord, digest: string, now: number): PeerReport {
+  const { session, outbox } = peer;
   return {
     nodeId: record.nodeId,
     boot: record.boot,

@@ -18,6 +18,8 @@ interface Step {
 }
 
 export class Leave {
+  /** From here on nobody sends to this node, so it takes no part any more. */
+  saidGoodbye = false;
   private step: Step | null = null;
   private readonly answers = new Map<Peer, { readonly epoch: number; readonly lastSent: number }>();
 
@@ -64,6 +66,7 @@ export class Leave {
 
   private sayGoodbye(): void {
     const others = this.peers.inView.filter((peer) => peer.session !== null);
+    this.saidGoodbye = true;
     this.membership.left();
     for (const peer of others) peer.outbox.sendControl({ kind: 'goodbye', members: [this.membership.self()] });
     const isOver = (peer: Peer): boolean => peer.session === null || (this.hasAll(peer) && peer.outbox.frames === 0);

@@ -150,7 +150,7 @@ export class Mesh implements LinkEvents {
   }
 
   private takesPart(): boolean {
-    return this.phase === 'ready' || this.phase === 'leaving';
+    return this.phase === 'ready' || (this.phase === 'leaving' && !this.leaving?.saidGoodbye);
   }
 
   // ── requests to other nodes ──
@@ -195,7 +195,9 @@ export class Mesh implements LinkEvents {
   }
   members(): PeerReport[] {
     const now = this.ports.clock.now();
-    return this.of.peers.inView.map((peer) => reportOf(peer, this.of.peers.digest, now));
+    return this.of.peers.inView.map((peer) =>
+      reportOf(peer, this.of.membership.member(peer.nodeId) ?? peer.record, this.of.peers.digest, now),
+    );
   }
   explain(name: string): ChannelExplanation {
     const channel = this.of.channels.find(name);

@@ -165,6 +165,11 @@ export class Outbox {
     this.wake();
   }
 
+  /** The data lane takes more now. */
+  get takesData(): boolean {
+    return this.dataFull === null;
+  }
+
   /** Since when a lane takes nothing; null when both do (rule 14). */
   get stalledSince(): number | null {
     if (this.controlFull === null) return this.dataFull;

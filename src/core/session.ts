@@ -105,7 +105,13 @@ export class Sessions {
     line.opened = true;
     line.said = this.acquaintance.self();
     this.lines.set(link, line);
-    if (dialed !== null) this.ports.links.send(link, 'control', [this.hello(line)]);
+    if (dialed === null) return;
+    const expected = [...this.peers.all()].find((peer) => peer.record.address === dialed);
+    if (expected?.session && expected.session.relayedBy === null && expected.nodeId < this.peers.selfId) {
+      // The lower node id has dialed in the meantime, as it should.
+      return this.giveUp(line, 'connected meanwhile', 'open');
+    }
+    this.ports.links.send(link, 'control', [{ kind: 'hello', ...this.introduction(line.number, expected) }]);
   }
 
   received(link: LinkId, lane: Lane, frames: readonly Frame[]): void {
@@ -160,12 +166,6 @@ export class Sessions {
     for (const peer of this.peers.all()) this.close(peer, 'stopped', 'ended');
   }
 
-  /** The dialer's turn: says who it is. */
-  private hello(line: Line): Hello {
-    const expected = [...this.peers.all()].find((peer) => peer.record.address === line.dialed);
-    return { kind: 'hello', ...this.introduction(line.number, expected) };
-  }
-
   private introduction(session: number, peer: Peer | undefined): Omit<Hello, 'kind'> {
     return {
       protocolMin: PROTOCOL.min,
@@ -182,7 +182,11 @@ export class Sessions {
 
   private onHello(line: Line, hello: Hello): void {
     const problem = this.judge(hello);
-    if (problem !== null) return this.reject(line, problem.reason, problem.text);
+    if (problem !== null) {
+      // What its side holds of this one may be the same: then this one has to refute it as well.
+      if (problem.reason === 'accused') this.acquaintance.merge(hello.members, '');
+      return this.reject(line, problem.reason, problem.text);
+    }
     if (hello.self.nodeId > this.acquaintance.self().nodeId) {
       this.reject(line, 'redirect', 'the lower node id dials');
       this.merge(hello);

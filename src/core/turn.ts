@@ -65,7 +65,8 @@ export class Turn {
       peer.outbox.sendControl({ kind: 'registerAck', versions: peer.registerAcks });
       peer.registerAcks = [];
     }
-    const counts = peer.inbox.takeCounts();
+    // While the lane is full, counts go on gathering in one frame.
+    const counts = peer.outbox.takesData ? peer.inbox.takeCounts() : null;
     if (counts !== null) peer.outbox.sendLoose(counts);
     peer.outbox.flush(peer.session!.link, now);
   }
