@@ -1,6 +1,7 @@
 /** The `bit` library with the semantics of LuaBitOp 1.0.2: arguments taken modulo 2^32, signed 32-bit results. In Lua itself. */
+import type { MakeModule } from './module.js';
 
-export const BIT_LUA = `
+const LUA = `
 local math_type, tonumber, fmod, tointeger = math.type, tonumber, math.fmod, math.tointeger
 local format, select, type, error = string.format, select, type, error
 
@@ -74,3 +75,5 @@ function bit.tohex(x, n)
   return text:sub(9 - digits)
 end
 `;
+
+export const bit: MakeModule = () => ({ lua: { name: 'bit', text: LUA } });

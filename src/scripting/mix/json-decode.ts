@@ -2,7 +2,7 @@
  * JSON text to Lua values, byte by byte, without JavaScript strings in between: a string without escapes is pushed straight
  * from where it lies in the VM's memory. Accepts exactly RFC 8259; docs/lua.md says what happens at its edges.
  */
-import type { JsonLua } from './json.js';
+import type { Stack } from '../stack.js';
 
 /** Tables inside tables. Deeper text is refused, so that neither the Lua stack nor ours can overflow. */
 export const MAX_JSON_DEPTH = 128;
@@ -30,7 +30,7 @@ export class JsonDecoder {
   private L = 0;
   private unescaped = new Uint8Array(256);
 
-  constructor(private readonly lua: JsonLua) {}
+  constructor(private readonly lua: Stack) {}
 
   /** Pushes the value of the text at `pointer`; on a problem pushes nothing and returns it in words. */
   decode(L: number, pointer: number, length: number): string | null {

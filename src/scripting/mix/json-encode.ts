@@ -2,7 +2,7 @@
  * Lua values to JSON text: walks the value on the Lua stack and writes bytes into one growing buffer. What JSON cannot hold is
  * refused with the path to it, never replaced.
  */
-import type { JsonLua } from './json.js';
+import type { Stack } from '../stack.js';
 import { MAX_JSON_DEPTH, utf8Size } from './json-decode.js';
 
 /** Most bytes of one text: a few shared tables can stand for more JSON than there is memory. */
@@ -25,7 +25,7 @@ export class JsonEncoder {
   private L = 0;
   private heap: Uint8Array;
 
-  constructor(private readonly lua: JsonLua) {
+  constructor(private readonly lua: Stack) {
     this.heap = lua.heap();
   }
 
@@ -58,6 +58,7 @@ export class JsonEncoder {
     if (type === TYPE_NIL) return this.word('null');
     if (type === TYPE_BOOLEAN) return this.word(lua.toBoolean(L, at) === 1 ? 'true' : 'false');
     if (type === TYPE_LIGHT_USERDATA && lua.isNull(L, at)) return this.word('null');
+    if (type === TYPE_LIGHT_USERDATA && lua.isEmptyArray(L, at)) return this.word('[]');
     throw new Impossible(`a ${lua.typeName(L, type)}`, at);
   }
 

@@ -1,31 +1,55 @@
-/** temporary contract */
-export interface JsonLua {
-  heap(): Uint8Array;
-  getTop(L: number): number;
-  setTop(L: number, top: number): void;
-  checkStack(L: number, n: number): number;
-  pushNil(L: number): void;
-  pushNull(L: number): void;
-  pushBoolean(L: number, b: number): void;
-  pushInteger(L: number, n: bigint): void;
-  pushNumber(L: number, n: number): void;
-  pushLString(L: number, pointer: number, length: number): void;
-  pushBytes(L: number, bytes: Uint8Array, length: number): void;
-  pushEmptyArray(L: number): void;
-  isEmptyArray(L: number, at: number): boolean;
-  isNull(L: number, at: number): boolean;
-  createTable(L: number, n: number, h: number): void;
-  rawSet(L: number, at: number): void;
-  rawSetI(L: number, at: number, n: bigint): void;
-  rawGetI(L: number, at: number, n: bigint): void;
-  type(L: number, at: number): number;
-  typeName(L: number, type: number): string;
-  toBoolean(L: number, at: number): number;
-  toNumber(L: number, at: number): number;
-  toInteger(L: number, at: number): bigint;
-  isInteger(L: number, at: number): number;
-  toLString(L: number, at: number): number;
-  lastLength(): number;
-  toPointer(L: number, at: number): number;
-  next(L: number, at: number): number;
-}
+/** mix.json_encode, mix.json_decode and the constants that JSON needs beside Lua's own values. */
+
+import { JsonDecoder } from './json-decode.js';
+import { JsonEncoder } from './json-encode.js';
+import type { MakeModule } from './module.js';
+
+/** Makes the constants readable: print(mix.null) shows null, mix.empty_array has no elements. They share one metatable. */
+const LUA = `
+local null, empty = mix.null, mix.empty_array
+local next, error, tostring, type = next, error, tostring, type
+debug.setmetatable(null, {
+  __metatable = false,
+  __tostring = function(value) return value == null and "null" or "[]" end,
+  __len = function(value)
+    if value == empty then return 0 end
+    error("attempt to get length of mix.null", 2)
+  end,
+  __index = function(value, key)
+    if value == empty then return nil end
+    error("attempt to index mix.null (field '" .. tostring(key) .. "')", 2)
+  end,
+  __pairs = function(value)
+    if value == empty then return next, {} end
+    error("attempt to iterate over mix.null", 2)
+  end,
+})
+`;
+
+export const json: MakeModule = ({ stack }) => {
+  const encoder = new JsonEncoder(stack);
+  const decoder = new JsonDecoder(stack);
+  return {
+    functions: {
+      'mix.json_encode'(L) {
+        stack.setTop(L, 1);
+        const problem = encoder.encode(L);
+        if (problem !== null) return stack.pushFailure(L, problem);
+        stack.pushBytes(L, encoder.out, encoder.length);
+        return 1;
+      },
+      'mix.json_decode'(L) {
+        const pointer = stack.toLString(L, 1);
+        // Raises "bad argument" for what is no string.
+        if (pointer === 0) stack.checkBytes(L, 1);
+        const problem = decoder.decode(L, pointer, stack.lastLength());
+        return problem === null ? 1 : stack.pushFailure(L, problem);
+      },
+    },
+    constants: {
+      'mix.null': (L) => stack.pushNull(L),
+      'mix.empty_array': (L) => stack.pushEmptyArrayConstant(L),
+    },
+    lua: { name: 'json', text: LUA },
+  };
+};

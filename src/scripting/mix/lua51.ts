@@ -1,9 +1,10 @@
 /**
- * The Lua 5.1 names that older scripts use, in Lua itself. Run before the sandbox takes `debug` away: setfenv and getfenv need
+ * The Lua 5.1 names that older scripts use, in Lua itself. setfenv and getfenv need
  * it, and keep it to themselves.
  */
+import type { MakeModule } from './module.js';
 
-export const LUA51_LUA = `
+const LUA = `
 local debug, load, type, error, math_type = debug, load, type, error, math.type
 local getinfo, getupvalue, upvaluejoin, setupvalue = debug.getinfo, debug.getupvalue, debug.upvaluejoin, debug.setupvalue
 
@@ -78,3 +79,5 @@ function setfenv(f, env)
   return target
 end
 `;
+
+export const lua51: MakeModule = () => ({ lua: { name: 'lua51', text: LUA } });

@@ -1,8 +1,8 @@
 /** `print`: one log line with every argument, tables with what is in them, bounded. In Lua itself. */
+import type { MakeModule } from './module.js';
 
-/** Runs with the function that takes the finished line. */
-export const PRINT_LUA = String.raw`
-local write = ...
+const LUA = String.raw`
+local write = (...).write
 local type, tostring, next, rawlen, format, math_type = type, tostring, next, rawlen, string.format, math.type
 local concat, sort, select, getmetatable, rawget = table.concat, table.sort, select, getmetatable, rawget
 local match, gsub = string.match, string.gsub
@@ -82,3 +82,13 @@ function print(...)
   write(concat(words, "\t"))
 end
 `;
+
+export const print: MakeModule = ({ stack, log, where }) => ({
+  lua: { name: 'print', text: LUA },
+  internal: {
+    write(L) {
+      log.info(stack.checkText(L, 1), { at: where(L) });
+      return 0;
+    },
+  },
+});
