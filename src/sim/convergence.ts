@@ -1,0 +1,79 @@
+/**
+ * What must be so some time after the faults stopped (ROUTING.md "What the simulator checks"): one digest, all settled, all
+ * waiting ended, one session per pair, every directory equal to the local tables, and no publish that goes further than it must.
+ */
+import type { Cluster } from './cluster.js';
+import type { Ledger } from './ledger.js';
+import type { SimNode } from './node.js';
+import type { Workload } from './workload.js';
+
+/** Why the mesh is not whole yet; null when it is. */
+export function unsettled(cluster: Cluster, ledger: Ledger, workload: Workload): string | null {
+  const { nodes } = cluster;
+  const digest = nodes[0]?.mesh.digest();
+  for (const node of nodes) {
+    const { mesh } = node;
+    if (mesh.phase !== 'ready') return `${node.name} is ${mesh.phase}: ${mesh.notReadyReasons().join('; ')}`;
+    const members = mesh.members();
+    if (members.length !== nodes.length - 1) {
+      return `${node.name} has ${members.length + 1} members: ${members.map((peer) => peer.nodeId).join(' ')}`;
+    }
+    if (mesh.digest() !== digest) return `${node.name} has another digest than ${nodes[0].name}`;
+    if (!mesh.settled()) return `${node.name} is not settled`;
+    for (const peer of members) {
+      if (!peer.connected) return `${node.name} has no session with ${peer.nodeId}`;
+      if (peer.relayedBy !== null) return `${node.name} still reaches ${peer.nodeId} through ${peer.relayedBy}`;
+      if (!peer.synced) return `${node.name} has no sync mark of ${peer.nodeId}`;
+      if (peer.queueFrames > 0) return `${node.name} has ${peer.queueFrames} frames queued for ${peer.nodeId}`;
+    }
+    const counts = mesh.counts();
+    if (counts.subscribesWaiting + counts.lookups + counts.publishesWaiting > 0)
+      return `${node.name} still has subscribes, look-ups or publishes that wait: ${JSON.stringify(counts)}`;
+  }
+  for (const { subscriber, channel } of ledger.waiting) {
+    if (subscriber.node.alive) return `${subscriber.id} has no answer to its subscribe to ${channel}`;
+  }
+  return links(cluster) ?? directories(cluster, workload);
+}
+
+/** One link per pair. */
+function links(cluster: Cluster): string | null {
+  for (const node of cluster.nodes) {
+    const places = node.endpoint.openLinks().map(({ to }) => to.address);
+    const twice = places.find((place, i) => places.indexOf(place) !== i);
+    if (twice !== undefined) return `${node.name} has two links to ${twice}`;
+  }
+  return null;
+}
+
+/** Each owner would send a publish to exactly the nodes with a subscriber; interest that lingers has ended by now. */
+function directories(cluster: Cluster, workload: Workload): string | null {
+  for (const channel of workload.channels) {
+    const interested = cluster.nodes
+      .filter((node) => hasSubscriber(workload, node, channel))
+      .map((node) => node.nodeId);
+    const owners = cluster.nodes[0].mesh.explain(channel).owners;
+    for (const node of cluster.nodes) {
+      const explained = node.mesh.explain(channel);
+      if (explained.owners.join() !== owners.join()) return `${node.name} has other owners of ${channel}`;
+      if (!owners.includes(node.nodeId)) continue;
+      const route = explained.route.map(({ nodeId }) => nodeId).sort();
+      if (route.join() !== [...interested].sort().join())
+        return `owner ${node.name} sends ${channel} to ${route.join(' ') || 'nobody'}, interested are ${interested.join(' ') || 'none'}`;
+    }
+  }
+  const rows = workload.channels.reduce((sum, channel) => sum + rowsOf(cluster, workload, channel), 0);
+  const kept = cluster.nodes.reduce((sum, node) => sum + node.mesh.counts().directory, 0);
+  return rows === kept ? null : `directories hold ${kept} rows instead of ${rows}`;
+}
+
+/** Rows that the owners of a channel keep of others' interest. */
+function rowsOf(cluster: Cluster, workload: Workload, channel: string): number {
+  const { owners } = cluster.nodes[0].mesh.explain(channel);
+  const interested = cluster.nodes.filter((node) => hasSubscriber(workload, node, channel));
+  return owners.reduce((sum, owner) => sum + interested.filter((node) => node.nodeId !== owner).length, 0);
+}
+
+function hasSubscriber(workload: Workload, node: SimNode, channel: string): boolean {
+  return workload.subscribersOf(node).some((subscriber) => subscriber.subscriptions.has(channel));
+}

@@ -1,0 +1,210 @@
+/**
+ * What one seed means: the size of the mesh, its network and clocks, its settings, its faults and its load. Swarm testing:
+ * each seed leaves most kinds of trouble out, so that what remains is met in depth (Groce et al., Swarm Testing, 2012).
+ */
+import type { Tuning } from '../core/options.js';
+import type { LatencyShape } from './network.js';
+import { SeededRandom } from './random.js';
+
+export const PROFILES = ['mixed', 'one-way', 'four', 'busy', 'rolling', 'calm', 'large'] as const;
+export type Profile = (typeof PROFILES)[number];
+
+/** Mean time between faults of each kind in ms; 0: none. */
+export interface Faults {
+  readonly reset: number;
+  readonly oneWay: number;
+  readonly clog: number;
+  readonly stall: number;
+  readonly crash: number;
+  readonly vanish: number;
+  readonly accuse: number;
+  readonly join: number;
+  readonly roll: number;
+  readonly partition: number;
+}
+
+export interface Load {
+  readonly channels: number;
+  readonly subscribers: number;
+  /** Mean time between subscribes and unsubscribes, and between publishes, of one node. */
+  readonly churnMs: number;
+  readonly publishMs: number;
+  /** Publishes in one turn, at most. */
+  readonly burst: number;
+  /** Pairs of a node and a channel that it publishes to every `hotMs`. */
+  readonly hot: number;
+  readonly hotMs: number;
+  readonly degradedShare: number;
+  readonly brokenShare: number;
+  readonly maxPayload: number;
+}
+
+export interface Swarm {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly nodes: number;
+  /** Nodes that may join later. */
+  readonly spare: number;
+  /** All start at once, each with all others as seeds; else one after the other. */
+  readonly together: boolean;
+  readonly latency: LatencyShape;
+  readonly laneBatches: number;
+  readonly slowestClock: number;
+  readonly fastestClock: number;
+  readonly tuning: Partial<Tuning>;
+  readonly activeMs: number;
+  readonly faults: Faults;
+  readonly load: Load;
+  /** Nothing but graceful things happens: not one message may be missed, not one result incomplete. */
+  readonly lossless: boolean;
+}
+
+export interface SwarmChoice {
+  readonly nodes?: number;
+  readonly profile?: Profile;
+}
+
+const NO_FAULTS: Faults = {
+  reset: 0,
+  oneWay: 0,
+  clog: 0,
+  stall: 0,
+  crash: 0,
+  vanish: 0,
+  accuse: 0,
+  join: 0,
+  roll: 0,
+  partition: 0,
+};
+
+export function drawSwarm(seed: number, choice: SwarmChoice = {}): Swarm {
+  const random = new SeededRandom(seed, 'swarm');
+  const drawn = drawProfile(random);
+  const profile = choice.profile ?? drawn;
+  const size = drawNodes(random, profile);
+  const nodes = choice.nodes ?? size;
+  const faults = drawFaults(random, profile, nodes);
+  const quick = random.chance(0.5);
+  return {
+    seed,
+    profile,
+    nodes,
+    spare: faults.join > 0 ? random.whole(1, Math.max(2, nodes)) : 0,
+    together: random.chance(0.4),
+    latency: drawLatency(random, profile),
+    laneBatches: profile === 'mixed' && random.chance(0.2) ? random.whole(4, 40) : 10_000,
+    ...drawClocks(random),
+    tuning: drawTuning(random, profile, nodes),
+    activeMs: profile === 'large' ? 10_000 : random.between(4000, quick ? 8000 : 20_000),
+    faults,
+    load: drawLoad(random, profile, nodes),
+    lossless: profile === 'rolling' || profile === 'calm',
+  };
+}
+
+function drawProfile(random: SeededRandom): Profile {
+  const at = random.fraction();
+  if (at < 0.4) return 'mixed';
+  if (at < 0.55) return 'one-way';
+  if (at < 0.7) return 'four';
+  if (at < 0.82) return 'busy';
+  return at < 0.94 ? 'rolling' : 'calm';
+}
+
+function drawNodes(random: SeededRandom, profile: Profile): number {
+  const at = random.fraction();
+  const few = random.whole(2, 6);
+  const some = random.whole(7, 12);
+  const many = random.whole(13, 40);
+  if (profile === 'large') return 200;
+  if (profile === 'four' || profile === 'busy') return 4;
+  if (profile === 'one-way') return 3 + (few % 4);
+  if (profile === 'rolling') return at < 0.8 ? Math.max(3, few) : some;
+  return at < 0.02 ? 1 : at < 0.8 ? few : at < 0.98 ? some : many;
+}
+
+function drawFaults(random: SeededRandom, profile: Profile, nodes: number): Faults {
+  const often = random.scaled(300, 4000);
+  const draw = (share: number, slower = 1): number =>
+    random.chance(share) ? slower * often * random.scaled(0.5, 3) : 0;
+  const drawn: Faults = {
+    reset: draw(0.6),
+    oneWay: draw(0.25),
+    clog: draw(0.3),
+    stall: draw(0.25),
+    crash: draw(0.35, 2),
+    vanish: draw(0.15, 4),
+    accuse: draw(0.3, 2),
+    join: draw(0.4, 3),
+    roll: draw(0.2, 3),
+    partition: draw(0.2, 4),
+  };
+  if (profile === 'calm') return NO_FAULTS;
+  if (profile === 'rolling') return { ...NO_FAULTS, roll: 1500 + often / 2, join: drawn.join };
+  if (profile === 'one-way') return { ...NO_FAULTS, oneWay: often, accuse: drawn.accuse, reset: drawn.reset };
+  if (profile === 'busy') return { ...NO_FAULTS, reset: often, accuse: drawn.accuse, clog: drawn.clog };
+  if (profile === 'large') return { ...NO_FAULTS, reset: 500, crash: 3000 };
+  if (nodes === 1) return NO_FAULTS;
+  return drawn;
+}
+
+function drawLatency(random: SeededRandom, profile: Profile): LatencyShape {
+  const minMs = random.scaled(0.1, 10);
+  const jitterMs = random.chance(0.7) ? minMs * random.scaled(0.1, 3) : 0;
+  const slow = random.chance(0.3) && profile !== 'rolling' && profile !== 'calm';
+  return { minMs, jitterMs, slowShare: slow ? 0.02 : 0, slowMs: slow ? random.scaled(50, 400) : 0 };
+}
+
+/** Each within 10 % of true time, and any two within 10 % of each other. */
+function drawClocks(random: SeededRandom): Pick<Swarm, 'slowestClock' | 'fastestClock'> {
+  const slowestClock = random.between(0.9, 1.0);
+  return { slowestClock, fastestClock: slowestClock * (random.chance(0.3) ? 1 : 1.099) };
+}
+
+function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Partial<Tuning> {
+  const leaseMs = random.scaled(500, 5000);
+  const tight = profile === 'mixed' && random.chance(0.15);
+  const ringAlways = profile === 'four' || profile === 'busy' || random.chance(0.6);
+  return {
+    profile: random.chance(0.8) ? 'local' : 'lan',
+    replicateAllUpTo: ringAlways ? 0 : 8,
+    replicas: nodes <= 5 ? random.whole(1, 2) : random.whole(1, 3),
+    seedsRefusedMs: random.scaled(300, 2000),
+    seedsUnreachableMs: 5000,
+    redialMinMs: random.scaled(20, 200),
+    redialMaxMs: random.scaled(300, 2000),
+    handshakeMs: 2000,
+    healMs: random.scaled(1000, 4000),
+    relayAfterMs: random.scaled(300, 3000),
+    lingerMs: random.scaled(20, 3000),
+    walkChannels: random.chance(0.2) ? random.whole(1, 3) : 2000,
+    publishTimeoutMs: random.chance(0.3) && profile !== 'rolling' ? 600 : 2000,
+    floodsPerSecond: tight ? 20 : 500,
+    floodBurst: tight ? 20 : 500,
+    leaseFromPerSecond: random.whole(1, 4),
+    leaseMs,
+    leaseGraceMs: leaseMs / 10,
+    maxLeases: tight ? 3 : 100_000,
+    queueFrames: tight ? 60 : 65_536,
+    queueBytes: tight ? 4000 : 16_777_216,
+    lookupQueue: tight ? 10 : 4096,
+    stalledMs: random.scaled(1500, 8000),
+    resumeMs: random.chance(0.2) ? 200 : random.scaled(500, 5000),
+  };
+}
+
+function drawLoad(random: SeededRandom, profile: Profile, nodes: number): Load {
+  const busy = profile === 'busy';
+  return {
+    channels: busy ? random.whole(1, 2) : random.whole(2, 10),
+    subscribers: nodes > 20 ? 1 : random.whole(1, 4),
+    churnMs: random.scaled(40, 800) * Math.max(1, nodes / 8),
+    publishMs: random.scaled(20, 400) * Math.max(1, nodes / 8),
+    burst: random.chance(0.5) ? 1 : random.whole(2, 8),
+    hot: busy ? random.whole(1, 3) : random.chance(0.5) ? random.whole(1, 3) : 0,
+    hotMs: random.scaled(15, 120),
+    degradedShare: random.chance(0.2) ? 0.3 : 0,
+    brokenShare: random.chance(0.3) ? 0.1 : 0,
+    maxPayload: random.chance(0.5) ? 8 : 300,
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * What each node's view was and is, watched from outside: who removed whom and when, and who could not have known of whom.
+ * The conditions of the guarantee (ROUTING.md "Coverage") are read from here.
+ */
+import type { Cluster } from './cluster.js';
+import { type Ledger, type Moment, NEVER } from './ledger.js';
+import type { SimNode } from './node.js';
+
+/** One node's sight of the others. */
+interface Sight {
+  digest: string;
+  view: Set<SimNode>;
+  /** When it first had, and each time it lost, a process from its view. */
+  readonly first: Map<SimNode, Moment>;
+  readonly removed: Map<SimNode, Moment[]>;
+  /** Ready processes that no chain of views led to when the later of both became ready: two meshes from birth. */
+  readonly apart: Set<SimNode>;
+}
+
+export class Views {
+  private readonly sights = new Map<SimNode, Sight>();
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly ledger: Ledger,
+  ) {}
+
+  /** Looks at a node after its turn. */
+  observe(node: SimNode): void {
+    const digest = node.mesh.digest();
+    const sight = this.sight(node);
+    if (sight.digest === digest) return;
+    sight.digest = digest;
+    const before = sight.view;
+    sight.view = new Set([node]);
+    for (const peer of node.mesh.members()) {
+      const other = this.cluster.ofBoot(peer.boot);
+      if (other !== undefined) sight.view.add(other);
+    }
+    const moment = this.ledger.moment();
+    for (const other of sight.view) if (!sight.first.has(other)) sight.first.set(other, moment);
+    for (const other of before) {
+      if (sight.view.has(other)) continue;
+      const times = sight.removed.get(other);
+      if (times) times.push(moment);
+      else sight.removed.set(other, [moment]);
+    }
+    const { trace } = this.cluster.world;
+    trace.mixText(digest);
+    if (trace.recording) {
+      const names = [...sight.view].map((other) => other.name).sort();
+      this.cluster.note(node.name, `has view ${digest.slice(0, 6)}: ${names.join(' ')}`);
+    }
+  }
+
+  /** A node became ready: whom it could not know, it need not. */
+  ready(node: SimNode): void {
+    const reached = new Set<SimNode>([node]);
+    for (const next of reached) for (const other of this.sight(next).view) if (other.alive) reached.add(other);
+    for (const other of this.cluster.nodes) {
+      if (reached.has(other) || !this.ledger.readyAt.has(other)) continue;
+      this.sight(node).apart.add(other);
+      this.sight(other).apart.add(node);
+    }
+  }
+
+  view(node: SimNode): ReadonlySet<SimNode> {
+    return this.sight(node).view;
+  }
+
+  /** One of the two removed the other after `from` and not after `to`, or they were of two meshes that had not met by `from`. */
+  parted(a: SimNode, b: SimNode, from: Moment, to: Moment): boolean {
+    return this.removedBetween(a, b, from, to) || this.removedBetween(b, a, from, to) || this.strangers(a, b, from);
+  }
+
+  private removedBetween(a: SimNode, b: SimNode, from: Moment, to: Moment): boolean {
+    return (
+      this.sight(a)
+        .removed.get(b)
+        ?.some((at) => at > from && at <= to) ?? false
+    );
+  }
+
+  private strangers(a: SimNode, b: SimNode, at: Moment): boolean {
+    if (!this.sight(a).apart.has(b)) return false;
+    return (this.sight(a).first.get(b) ?? NEVER) > at || (this.sight(b).first.get(a) ?? NEVER) > at;
+  }
+
+  private sight(node: SimNode): Sight {
+    let sight = this.sights.get(node);
+    if (sight === undefined) {
+      sight = { digest: '', view: new Set([node]), first: new Map(), removed: new Map(), apart: new Set() };
+      this.sights.set(node, sight);
+    }
+    return sight;
+  }
+}

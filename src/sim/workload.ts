@@ -1,0 +1,128 @@
+/** What clients do: they subscribe, unsubscribe and publish at random, on each node, in the node's own turns. */
+import type { Message } from '../core/message.js';
+import type { Delivered, Subscriber } from '../core/ports.js';
+import { type Ledger, NEVER, SimSubscriber } from './ledger.js';
+import type { SimNode } from './node.js';
+import type { SeededRandom } from './random.js';
+import type { Load } from './swarm.js';
+import type { VirtualTime } from './time.js';
+
+/** Bytes of a payload that number the publication. */
+const ID_BYTES = 4;
+
+export class Workload {
+  stopped = false;
+  readonly channels: readonly string[];
+  private readonly subscribers = new Map<SimNode, SimSubscriber[]>();
+  /** Sites that publish to one channel all the time, by site index. */
+  private readonly hot: { readonly site: number; readonly channel: string }[] = [];
+
+  constructor(
+    private readonly load: Load,
+    private readonly time: VirtualTime,
+    private readonly ledger: Ledger,
+    private readonly random: SeededRandom,
+    sites: number,
+  ) {
+    this.channels = Array.from({ length: load.channels }, (_, i) => `c${i}`);
+    for (let i = 0; i < load.hot; i++)
+      this.hot.push({ site: random.below(sites), channel: random.pick(this.channels) });
+  }
+
+  /** A process started: its clients begin at once, ready or not. */
+  begin(node: SimNode): void {
+    const { load, random } = this;
+    const subscribers = Array.from(
+      { length: load.subscribers },
+      (_, i) => new SimSubscriber(`${node.name}#${i}`, node, random.chance(load.brokenShare)),
+    );
+    this.subscribers.set(node, subscribers);
+    this.repeat(node, load.churnMs, () => this.churn(node));
+    this.repeat(node, load.publishMs, () => this.publishSome(node));
+    for (const { site, channel } of this.hot) {
+      if (site === node.site.index) this.repeat(node, load.hotMs, () => this.publish(node, channel));
+    }
+  }
+
+  private repeat(node: SimNode, meanMs: number, act: () => void): void {
+    this.time.at(this.time.now + this.random.exponential(meanMs), node, () => {
+      if (this.stopped) return;
+      act();
+      this.repeat(node, meanMs, act);
+    });
+  }
+
+  private churn(node: SimNode): void {
+    if (!this.ledger.readyAt.has(node) && !this.random.chance(0.05)) return;
+    const subscriber = this.random.pick(this.subscribers.get(node)!);
+    const channel = this.random.pick(this.channels);
+    if (!subscriber.subscriptions.has(channel)) return this.subscribe(subscriber, channel);
+    if (this.random.chance(0.6)) this.unsubscribe(subscriber, channel);
+    // At once again, now and then: the registration, its end and the next one are all under way together.
+    if (!subscriber.subscriptions.has(channel) && this.random.chance(0.3)) this.subscribe(subscriber, channel);
+  }
+
+  subscribe(subscriber: SimSubscriber, channel: string): void {
+    const subscription = this.ledger.subscribing(subscriber, channel);
+    const allowDegraded = this.random.chance(this.load.degradedShare);
+    subscriber.node.mesh.subscribe(subscriber, channel, (outcome) => this.ledger.answered(subscription, outcome), {
+      allowDegraded,
+    });
+  }
+
+  unsubscribe(subscriber: SimSubscriber, channel: string): void {
+    const subscription = subscriber.subscriptions.get(channel);
+    if (subscription === undefined) return;
+    this.ledger.ended(subscription);
+    if (!subscriber.node.mesh.unsubscribe(subscriber, channel) && subscription.ackedAt !== NEVER)
+      this.ledger.breach('subscriptions last', `${subscriber.id} was no longer subscribed to ${channel}`, channel);
+  }
+
+  /** The node closes its clients. */
+  drain(node: SimNode): void {
+    for (const subscriber of this.subscribers.get(node) ?? []) {
+      for (const subscription of [...subscriber.subscriptions.values()]) this.ledger.ended(subscription);
+      node.mesh.unsubscribeAll(subscriber);
+    }
+  }
+
+  /** The process is gone, and its clients with it. */
+  end(node: SimNode): void {
+    for (const subscriber of this.subscribers.get(node) ?? []) {
+      for (const subscription of [...subscriber.subscriptions.values()]) this.ledger.ended(subscription);
+    }
+  }
+
+  private publishSome(node: SimNode): void {
+    if (!this.ledger.readyAt.has(node) && !this.random.chance(0.05)) return;
+    const channel = this.random.pick(this.channels);
+    for (let left = this.random.whole(1, this.load.burst); left > 0; left--) this.publish(node, channel);
+  }
+
+  publish(node: SimNode, channel: string): void {
+    const publication = this.ledger.publishing(node, channel);
+    const { id } = publication;
+    const data = new Uint8Array(ID_BYTES + this.random.below(this.load.maxPayload));
+    new DataView(data.buffer).setUint32(0, id);
+    const refused = node.mesh.publish(channel, data, id % 2 === 0, (result) => this.ledger.done(publication, result));
+    if (refused !== null) this.ledger.refused(publication, refused);
+  }
+
+  /** A node hands a message to its clients. */
+  deliver(node: SimNode, message: Message, subscribers: ReadonlySet<Subscriber>): Delivered {
+    const { data, channel, binary } = message;
+    const id = new DataView(data.buffer, data.byteOffset).getUint32(0);
+    const publication = this.ledger.publications[id];
+    if (publication?.channel !== channel || binary !== (id % 2 === 0))
+      this.ledger.breach('messages arrive as published', `${node.name} delivers something else as #${id}`, channel);
+    let success = 0;
+    for (const subscriber of subscribers) {
+      if (this.ledger.delivered(node, id, subscriber as SimSubscriber)) success++;
+    }
+    return { success, fail: subscribers.size - success };
+  }
+
+  subscribersOf(node: SimNode): readonly SimSubscriber[] {
+    return this.subscribers.get(node) ?? [];
+  }
+}
