@@ -53,6 +53,7 @@ export class RedisPool {
       return new Refused(`more than ${this.config.maxPending} commands wait for Redis "${this.config.name}"`);
     }
     const lane = this.calmest();
+    const connected = lane.redis.status === 'ready';
     this.pending++;
     lane.pending++;
     try {
@@ -60,7 +61,7 @@ export class RedisPool {
       const command = new Command(name, args, { replyEncoding: null });
       return reply(await lane.redis.sendCommand(command));
     } catch (error) {
-      return new Refused(this.explain(error as Error, lane));
+      return new Refused(this.explain(error as Error, lane, connected));
     } finally {
       this.pending--;
       lane.pending--;
@@ -114,15 +115,16 @@ export class RedisPool {
     return lane;
   }
 
-  private explain(error: Error, lane: Lane): string {
+  /** `connected`: the command was sent, not only meant to be. */
+  private explain(error: Error, lane: Lane, connected: boolean): string {
     const { name, addr, timeoutSeconds } = this.config;
     if (error.name === 'ReplyError') return error.message;
     if (error.message === 'Command timed out') {
       return `Redis "${name}" at ${addr} did not answer within ${timeoutSeconds} s`;
     }
     if (error.name === 'MaxRetriesPerRequestError' || error.message === 'Connection is closed.') {
-      if (lane.problem !== null) return `Redis "${name}" at ${addr} is not reachable: ${lane.problem}`;
-      return `the connection to Redis "${name}" at ${addr} broke; the command may or may not have run`;
+      if (connected) return `the connection to Redis "${name}" at ${addr} broke; the command may or may not have run`;
+      return `Redis "${name}" at ${addr} is not reachable: ${lane.problem ?? 'the connection was closed'}`;
     }
     return `Redis "${name}" at ${addr}: ${error.message}`;
   }

@@ -62,10 +62,9 @@ t.test('values decode to what they are in Lua', async (t) => {
     ['{"a":1,"a":2}', '{a=2}'],
     ['{"a":1,"a":null}', '{a=null}'],
     ['{"":1}', '{=1}'],
-    ['"\u2028\u007f"', '"\u2028\u007f"'],
   ];
   for (const [text, expected] of rows) {
-    t.equal(Buffer.from((await decoded(text)) as string, 'latin1').toString(), expected, text);
+    t.equal(Buffer.from((await decoded(text)) as string, 'latin1').toString(), expected, JSON.stringify(text));
   }
 });
 
@@ -115,7 +114,7 @@ t.test('what is not JSON is refused, with what was found where', async (t) => {
     ['{"a":'.repeat(100_000), 'nested deeper than 128 at byte 641'],
   ];
   for (const [text, expected] of rows)
-    t.equal(await decoded(text), `refused: ${expected}`, text.toString().slice(0, 40));
+    t.equal(await decoded(text), `refused: ${expected}`, JSON.stringify(text.toString().slice(0, 40)));
   t.match(await decoded(`${'['.repeat(128)}${']'.repeat(128)}`), /^\{1=\{/, '128 levels are not too deep');
 });
 
@@ -145,7 +144,7 @@ t.test('Lua values encode to what they are in JSON', async (t) => {
     ['{["\\n"] = 1}', '{"\\n":1}'],
     ['setmetatable({1}, {__index = {2}})', '[1]'],
   ];
-  for (const [code, expected] of rows) t.equal(await encoded(code), expected, code);
+  for (const [code, expected] of rows) t.equal(await encoded(code), expected, JSON.stringify(code));
 });
 
 t.test('what JSON cannot hold is refused, with the path to it', async (t) => {
@@ -165,7 +164,7 @@ t.test('what JSON cannot hold is refused, with the path to it', async (t) => {
     ['{a = {1, nil, 3}}', 'cannot encode a: a sparse array (2 values, the last at 3): use string keys'],
     ['{[1001] = "x"}', 'cannot encode a sparse array (1 values, the last at 1001): use string keys'],
   ];
-  for (const [code, expected] of rows) t.equal(await encoded(code), `refused: ${expected}`, code);
+  for (const [code, expected] of rows) t.equal(await encoded(code), `refused: ${expected}`, JSON.stringify(code));
   t.match(await vm.run('local t = {} t.a = {t} return mix.json_encode(t)'), [null, /: a table that contains itself$/]);
   t.match(await vm.run('local t = 1 for i = 1, 129 do t = {t} end return mix.json_encode(t)'), [
     null,
