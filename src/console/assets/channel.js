@@ -31,17 +31,19 @@ function describe({ subscribers, owners, route }) {
   return element(
     'dl',
     {},
-    ...part(
+    part(
       `Subscribers: ${all}`,
       nodes.map(([id, number]) => [id, number === null ? 'no answer' : count(number)]),
     ),
-    ...part(
+    part(
       route.length === 0 ? 'A publish now goes to nobody' : 'A publish now goes to',
       route.map(({ nodeId, why }) => [nodeId, WHY[why] ?? why]),
     ),
-    ...part(
-      'Owners, who know its interest',
-      owners.map((id) => [id, '']),
+    element(
+      'div',
+      {},
+      element('dt', {}, 'Owners, who know its interest'),
+      element('dd', { class: 'mono' }, owners.join(', ')),
     ),
   );
 }
@@ -50,5 +52,5 @@ function part(title, rows) {
   const items = rows.map(([id, text]) =>
     element('li', {}, element('span', { class: 'mono' }, id), element('span', { class: 'quiet' }, text)),
   );
-  return [element('div', {}, element('dt', {}, title), element('dd', {}, element('ul', {}, ...items)))];
+  return element('div', {}, element('dt', {}, title), element('dd', {}, element('ul', {}, ...items)));
 }

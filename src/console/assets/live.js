@@ -5,6 +5,13 @@ import { byId, call, count, element } from './dom.js';
 const KEPT = 200;
 const LONGEST = 4000;
 
+const clock = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
+
 let socket = null;
 let heard = 0;
 /** Messages of this frame, newest last; they are drawn together, however many come. */
@@ -71,7 +78,7 @@ function arrived(message) {
 function draw() {
   const list = byId('messages');
   const drawn = fresh.reverse().map(({ c, d, t, at }) => {
-    const time = at.toLocaleTimeString('en-GB', { fractionalSecondDigits: 3 });
+    const time = clock.format(at);
     const kind = t === 'binary' ? ' · binary, as base64' : '';
     const text = d.length > LONGEST ? `${d.slice(0, LONGEST)}… (${count(d.length)} characters)` : d;
     const meta = element('div', { class: 'meta quiet' }, element('span', { class: 'mono' }, c), `${time}${kind}`);

@@ -46,7 +46,11 @@ function row(node, digest) {
     'tr',
     {},
     ...cells.map((content, i) =>
-      element('td', { 'data-label': LABELS[i], class: numbers.has(i) ? 'number' : null }, ...content),
+      element(
+        'td',
+        { 'data-label': LABELS[i], class: `${numbers.has(i) ? 'number' : ''}${content[0] === '–' ? ' none' : ''}` },
+        ...content,
+      ),
     ),
   );
 }
