@@ -51,6 +51,7 @@ export class Membership {
   /** When each name's record last changed, in changes of this table, in that order. */
   private readonly changedAt = new Map<string, number>();
   private changeNumber = 0;
+  private lastTold: { since: number; at: number; records: readonly MemberRecord[] } = { since: 0, at: 0, records: [] };
   private current: View;
   private changing = false;
   /** Names that came back from the dead in this turn, as the same process. */
@@ -137,14 +138,21 @@ export class Membership {
   changeCount(): number {
     return this.changeNumber;
   }
-  /** Those of `records` that changed since the count was `count`. */
-  recordsSince(count: number): MemberRecord[] {
+  /** Those of `records` that changed since the count was `count`. All peers are asked about at once, mostly with one count. */
+  recordsSince(count: number): readonly MemberRecord[] {
     if (count === 0) return this.records();
+    if (this.lastTold.since !== count || this.lastTold.at !== this.changeNumber) {
+      this.lastTold = { since: count, at: this.changeNumber, records: this.changedSince(count) };
+    }
+    return this.lastTold.records;
+  }
+  private changedSince(count: number): MemberRecord[] {
     const changed: MemberRecord[] = [];
     for (const [nodeId, at] of this.changedAt) {
+      if (at <= count) continue;
       const record = this.member(nodeId);
       if (record === undefined) this.changedAt.delete(nodeId);
-      else if (at > count) changed.push(record);
+      else changed.push(record);
     }
     return changed;
   }
