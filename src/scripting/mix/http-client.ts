@@ -9,6 +9,8 @@ import { percentDecode } from './text.js';
 
 const MAX_REDIRECTS = 10;
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Bound of the bodies of requests under way. */
+const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 /** setTimeout's own bound. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -47,6 +49,7 @@ interface Hop {
 export class HttpClient {
   private readonly agent: Agent;
   private pending = 0;
+  private pendingBytes = 0;
 
   constructor(private readonly config: HttpClientConfig) {
     this.agent = new Agent({
@@ -63,9 +66,14 @@ export class HttpClient {
     if (this.pending >= this.config.maxPending) {
       return new Refused(`more than ${this.config.maxPending} requests are under way`);
     }
+    const size = asked.body?.length ?? 0;
+    if (this.pendingBytes + size > MAX_PENDING_BYTES) {
+      return new Refused(`bodies of more than ${MAX_PENDING_BYTES} bytes are under way`);
+    }
     const timeoutMs = Math.min(Math.max(1, asked.timeoutMs ?? DEFAULT_TIMEOUT_MS), LONGEST_TIMEOUT_MS);
     const signal = AbortSignal.timeout(timeoutMs);
     this.pending++;
+    this.pendingBytes += size;
     try {
       return await this.follow(first, signal);
     } catch (error) {
@@ -73,6 +81,7 @@ export class HttpClient {
       return new Refused(`${asked.method} ${first.url.origin}: ${reason(error as Error)}`);
     } finally {
       this.pending--;
+      this.pendingBytes -= size;
     }
   }
 

@@ -2,8 +2,8 @@
 import { NUMBER_CODES } from './php-format.js';
 import { Refused } from './refused.js';
 
-/** Most values one call may give: a format such as `x0/C*` is bounded by its input, `a0*`-like ones by this. */
-const MAX_VALUES = 1_000_000;
+/** Most values one call may give: each takes more of this process's memory than the byte it may come from. */
+const MAX_VALUES = 262_144;
 
 export type Unpacked = Map<string | number, bigint | number | Buffer>;
 

@@ -53,7 +53,19 @@ export const pure: MakeModule = ({ stack }) => {
         stack.pushCount(L, Date.now());
         return 1;
       },
-      'mix.str_split': (L) => answerTable(L, strSplit(latin1(L, 1), latin1(L, 2))),
+      'mix.str_split'(L) {
+        const separator = stack.copyBytes(L, 2);
+        const text = stack.copyBytes(L, 1);
+        // The string stays where it is while it lies on the stack, so its parts can be pushed from there.
+        const pointer = stack.toLString(L, 1);
+        stack.createTable(L, 4, 0);
+        let count = 0;
+        for (const [from, to] of strSplit(text, separator)) {
+          stack.pushLString(L, pointer + from, to - from);
+          stack.rawSetI(L, -2, BigInt(++count));
+        }
+        return 1;
+      },
       'mix.parse_str': (L) => answerTable(L, parseStr(latin1(L, 1))),
       'mix.parse_url'(L) {
         const parts = parseUrl(latin1(L, 1));

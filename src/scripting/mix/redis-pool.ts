@@ -12,6 +12,8 @@ export type RedisReply = null | bigint | Buffer | Refused | readonly RedisReply[
 
 const CONNECT_TIMEOUT_MS = 5000;
 const LONGEST_RETRY_MS = 2000;
+/** Bound of what waits to be sent or answered. */
+const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
 /** They change the connection they run on, and a pool's connections are shared. */
 const UNSHAREABLE = new Set(
@@ -31,6 +33,7 @@ interface Lane {
 export class RedisPool {
   private readonly lanes: Lane[] = [];
   private pending = 0;
+  private pendingBytes = 0;
   private closed = false;
 
   constructor(
@@ -52,9 +55,14 @@ export class RedisPool {
     if (this.pending >= this.config.maxPending) {
       return new Refused(`more than ${this.config.maxPending} commands wait for Redis "${this.config.name}"`);
     }
+    const size = words.reduce((sum, word) => sum + word.length, 0);
+    if (this.pendingBytes + size > MAX_PENDING_BYTES) {
+      return new Refused(`more than ${MAX_PENDING_BYTES} bytes wait for Redis "${this.config.name}"`);
+    }
     const lane = this.calmest();
     const connected = lane.redis.status === 'ready';
     this.pending++;
+    this.pendingBytes += size;
     lane.pending++;
     try {
       // In capitals, a name passes ioredis's own ideas of how replies of HGETALL and others should look.
@@ -64,6 +72,7 @@ export class RedisPool {
       return new Refused(this.explain(error as Error, lane, connected));
     } finally {
       this.pending--;
+      this.pendingBytes -= size;
       lane.pending--;
     }
   }

@@ -1,20 +1,37 @@
 /**
- * Splitting and query strings (`mix.str_split`, `mix.parse_str`). A Lua string is bytes; here it is a JavaScript string with
- * one character per byte (latin1), so that splitting and searching stay byte-exact.
+ * Splitting and query strings (`mix.str_split`, `mix.parse_str`). A Lua string is bytes; a query string here is a JavaScript
+ * string with one character per byte (latin1), so that splitting and searching stay byte-exact.
  */
+import { utf8Size } from './json-decode.js';
 import { Refused } from './refused.js';
 
 /** What a query string turns into: text, or a table with text and integer keys. */
 export type QueryTable = Map<string | number, string | QueryTable>;
 
 /** Bounds of one query string, as PHP's max_input_vars and max_input_nesting_level. */
+export const MAX_QUERY_BYTES = 1024 * 1024;
 const MAX_VARIABLES = 1000;
 const MAX_NESTING = 64;
 
-/** An empty separator splits into UTF-8 characters; a byte that is none stands alone. */
-export function strSplit(text: string, separator: string): string[] {
-  if (separator !== '') return text.split(separator);
-  return text.match(/[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|[\s\S]/g) ?? [];
+/**
+ * Where the parts of a text between separators begin and end. An empty separator splits into UTF-8 characters; a byte that is
+ * none stands alone. One part at a time, since a long text may have more parts than this process has memory for.
+ */
+export function* strSplit(text: Buffer, separator: Buffer): Generator<readonly [from: number, to: number]> {
+  if (separator.length === 0) {
+    for (let at = 0; at < text.length; ) {
+      const to = Math.min(text.length, at + Math.max(1, utf8Size(text, at)));
+      yield [at, to];
+      at = to;
+    }
+    return;
+  }
+  let from = 0;
+  for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, from)) {
+    yield [from, at];
+    from = at + separator.length;
+  }
+  yield [from, text.length];
 }
 
 /**
@@ -22,6 +39,7 @@ export function strSplit(text: string, separator: string): string[] {
  * does; an index that is written out stays what it is.
  */
 export function parseStr(text: string): QueryTable | Refused {
+  if (text.length > MAX_QUERY_BYTES) return new Refused(`more than ${MAX_QUERY_BYTES} bytes`);
   const root: QueryTable = new Map();
   let variables = 0;
   for (const pair of text.split('&')) {

@@ -1,6 +1,6 @@
 /** `mix.parse_url`: the parts of a URL or relative reference (RFC 3986), one character per byte as in text.ts. */
 import { Refused } from './refused.js';
-import { parseStr, percentDecode, type QueryTable } from './text.js';
+import { MAX_QUERY_BYTES, parseStr, percentDecode, type QueryTable } from './text.js';
 
 /** A part that is not there is the empty string; `host` keeps its port, as in `example.com:8080`. */
 export interface UrlParts {
@@ -17,6 +17,7 @@ export interface UrlParts {
 const PARTS = /^(?:([^:/?#]+):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#([\s\S]*))?$/;
 
 export function parseUrl(text: string): UrlParts | Refused {
+  if (text.length > MAX_QUERY_BYTES) return new Refused(`more than ${MAX_QUERY_BYTES} bytes`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
   const control = /[\x00-\x20\x7f]/.exec(text);
   if (control !== null) return new Refused(`a URL must not contain byte ${control[0].charCodeAt(0)}, write it as %xx`);

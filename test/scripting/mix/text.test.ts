@@ -74,13 +74,21 @@ t.test('digests follow RFC 1321, RFC 3174, FIPS 180 and RFC 4231', async (t) => 
   t.match(uuid().toString('latin1'), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
+function split(text: string, separator: string): string[] {
+  return [...strSplit(bytes(text), bytes(separator))].map(([from, to]) => text.slice(from, to));
+}
+
 t.test('str_split splits at every separator and keeps empty parts', async (t) => {
-  t.strictSame(strSplit('a,b,,c', ','), ['a', 'b', '', 'c']);
-  t.strictSame(strSplit('', ','), ['']);
-  t.strictSame(strSplit('a--b-c', '--'), ['a', 'b-c']);
-  t.strictSame(strSplit('a\xff\0b\0', '\0'), ['a\xff', 'b', '']);
-  t.strictSame(strSplit('a\xc3\xa9\xffz', ''), ['a', '\xc3\xa9', '\xff', 'z'], 'an empty one gives UTF-8 characters');
-  t.strictSame(strSplit('', ''), []);
+  t.strictSame(split('a,b,,c', ','), ['a', 'b', '', 'c']);
+  t.strictSame(split('', ','), ['']);
+  t.strictSame(split('a--b-c', '--'), ['a', 'b-c']);
+  t.strictSame(split('a\xff\0b\0', '\0'), ['a\xff', 'b', '']);
+  t.strictSame(
+    split('a\xc3\xa9\xffz\xe2', ''),
+    ['a', '\xc3\xa9', '\xff', 'z', '\xe2'],
+    'an empty one gives UTF-8 characters',
+  );
+  t.strictSame(split('', ''), []);
 });
 
 t.test("parse_str gives the PHP manual's results, lists counted from 1", async (t) => {
@@ -149,5 +157,5 @@ t.test('no bytes make the text functions throw', async () => {
     fc.string({ unit: fc.constantFrom(...'a[]=&%2.: /?#@\0') }),
   );
   fc.assert(fc.property(text, (value) => void [parseStr(value), parseUrl(value), base64Decode(bytes(value))]));
-  fc.assert(fc.property(text, text, (value, by) => by === '' || strSplit(value, by).join(by) === value));
+  fc.assert(fc.property(text, text, (value, by) => split(value, by).join(by) === value));
 });
