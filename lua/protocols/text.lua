@@ -17,7 +17,9 @@ function text.decode(packet)
   return (packet:gsub("\r?\n$", ""))
 end
 
+-- A message with a line break would arrive as two: it is refused, and counted as a failed delivery.
 function text.encode(str)
+  if str:find("\n", 1, true) then return "" end
   return str .. "\n"
 end
 
