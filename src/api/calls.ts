@@ -26,6 +26,8 @@ export interface Call {
 }
 
 const SUCCESS = '{"s":true}';
+/** The answer where the counts are not awaited. */
+const ACCEPTED = '{"s":0,"f":0,"a":false}';
 
 export const CALL_LIST: readonly Call[] = [
   {
@@ -37,7 +39,7 @@ export const CALL_LIST: readonly Call[] = [
       if (typeof data === 'string') return answer(invalid(data), '');
       const wait = params.a !== false;
       operations.publish(params.c, data, params.t === 'binary', wait, (error, result) =>
-        answer(error, counts(result, wait)),
+        answer(error, wait ? countsJson(result) : ACCEPTED),
       );
     },
   },
@@ -69,7 +71,7 @@ export const CALL_LIST: readonly Call[] = [
       if (typeof data === 'string') return answer(invalid(data), '');
       const wait = params.a !== false;
       operations.broadcast(params.c, data, params.t === 'binary', wait, (error, result) =>
-        answer(error, counts(result, wait)),
+        answer(error, wait ? countsJson(result) : ACCEPTED),
       );
     },
   },
@@ -122,9 +124,9 @@ function clientId(request: Request): unknown {
   return mayBeRounded(c) ? request.exact().c : String(c);
 }
 
-function counts(result: PublishResult, wait: boolean): string {
+/** The counts of a publish as JSON. */
+export function countsJson(result: PublishResult): string {
   const both = `{"s":${result.success},"f":${result.fail}`;
-  if (!wait) return `${both},"a":false}`;
   return result.unconfirmed.length === 0 ? `${both}}` : `${both},"u":${JSON.stringify(result.unconfirmed)}}`;
 }
 

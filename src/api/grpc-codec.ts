@@ -2,9 +2,11 @@
  * The messages of the two gRPC streams ↔ bytes, by hand with wire/bytes.ts, because they are many; field numbers are those of
  * proto/lumesh.proto, and a test compares each with the library's codec. Unary calls go through the library.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Message, PublishResult } from '../core/message.js';
 import type { MeshError } from '../errors.js';
 import { ByteReader, varintLength, writeVarint } from '../wire/bytes.js';
+import { invalid } from './operations.js';
 
 export interface PublishRequest {
   readonly channel: string;
@@ -47,6 +49,18 @@ export function decodePublish(bytes: Buffer): PublishRequest {
     } else reader.skip(tag);
   }
   return { channel, data, binary, id };
+}
+
+/** Text must be UTF-8: clients close a WebSocket that carries anything else. */
+export function payloadProblem({
+  data,
+  binary,
+}: {
+  readonly data: Uint8Array;
+  readonly binary: boolean;
+}): MeshError | null {
+  if (binary || isUtf8(data)) return null;
+  return invalid('the data of a text message must be UTF-8; send other bytes as binary');
 }
 
 /** A PublishReply; `error` null for a result. */

@@ -12,7 +12,7 @@ import { MeshError } from '../errors.js';
 import { BackEnd } from './back-end.js';
 import { FramedWriter, serializeBatch } from './framed-writer.js';
 import type { Gate } from './gate.js';
-import { decodePublish, encodeMessage, type PublishRequest } from './grpc-codec.js';
+import { decodePublish, encodeMessage, type PublishRequest, payloadProblem } from './grpc-codec.js';
 import { type Callers, callerOf, HEALTH_PATH, loginInterceptor, statusOf } from './grpc-login.js';
 import { grpcCertificate } from './grpc-tls.js';
 import { TokenBucket, tooFast } from './limits.js';
@@ -135,7 +135,7 @@ export class GrpcApi {
 
   private publish(call: ServerUnaryCall<Read<PublishRequest>, unknown>, answer: sendUnaryData<unknown>): void {
     const { request } = call;
-    const refused = request === null ? invalid('the message is no PublishRequest') : this.refusal(call, 'write');
+    const refused = this.refusal(call, 'write') ?? problemOf(request, 'PublishRequest');
     if (refused !== null || request === null) return this.refuse(answer, refused);
     this.shell.operations.publish(request.channel, request.data, request.binary, true, (error, result) => {
       if (error !== null) this.refuse(answer, error);
@@ -145,7 +145,7 @@ export class GrpcApi {
 
   private send(call: ServerUnaryCall<Read<SendRequest>, unknown>, answer: sendUnaryData<unknown>): void {
     const { request } = call;
-    const refused = request === null ? invalid('the message is no SendRequest') : this.refusal(call, 'write');
+    const refused = this.refusal(call, 'write') ?? problemOf(request, 'SendRequest');
     if (refused !== null || request === null) return this.refuse(answer, refused);
     this.shell.operations.send(request.clientId, request.data, request.binary, (error) => {
       if (error !== null) this.refuse(answer, error);
@@ -227,6 +227,10 @@ export class GrpcApi {
     call.once('cancelled', close);
     call.once('finish', close);
   }
+}
+
+function problemOf(request: Read<{ data: Uint8Array; binary: boolean }>, type: string): MeshError | null {
+  return request === null ? invalid(`the message is no ${type}`) : payloadProblem(request);
 }
 
 /** Makes a method read bytes that are no message of its type as null, so that they are answered with the contract's error. */

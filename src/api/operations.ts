@@ -3,7 +3,6 @@
  * calls and the outcomes into their envelopes, so limits and errors are the same over all of them. Queue consumption lives in
  * queue.ts, because it belongs to one connection.
  */
-import { isUtf8 } from 'node:buffer';
 import { channelProblem } from '../core/channel.js';
 import { bootOfClientId } from '../core/client-id.js';
 import type { PublishResult } from '../core/message.js';
@@ -35,9 +34,12 @@ export interface Version {
 export class Operations {
   constructor(private readonly backplane: Backplane) {}
 
-  /** Publishes to one channel. `wait` false: `done` gets zeros as soon as the message is accepted. `data` is the mesh's from here on. */
+  /**
+   * Publishes to one channel. `data` is the mesh's from here on, and UTF-8 where it is text. `wait` false: `done` gets zeros as
+   * soon as the message is accepted.
+   */
   publish(channel: unknown, data: Uint8Array, binary: boolean, wait: boolean, done: Done<PublishResult>): void {
-    const problem = channelProblem(channel) ?? textProblem(data, binary);
+    const problem = channelProblem(channel);
     if (problem !== null) return done(invalid(problem), EMPTY);
     const refused = this.backplane.publish(
       channel as string,
@@ -51,7 +53,7 @@ export class Operations {
 
   /** Publishes the same bytes to several channels and sums the counts. Nothing is published when one name is wrong. */
   broadcast(channels: unknown, data: Uint8Array, binary: boolean, wait: boolean, done: Done<PublishResult>): void {
-    const problem = channelsProblem(channels) ?? textProblem(data, binary);
+    const problem = channelsProblem(channels);
     if (problem !== null) return done(invalid(problem), EMPTY);
     const names = [...new Set(channels as string[])];
     let success = 0;
@@ -82,7 +84,7 @@ export class Operations {
 
   /** Sends to one client of any node. */
   send(clientId: unknown, data: Uint8Array, binary: boolean, done: Done<null>): void {
-    const problem = clientIdProblem(clientId) ?? textProblem(data, binary);
+    const problem = clientIdProblem(clientId);
     if (problem !== null) return done(invalid(problem), null);
     if (bootOfClientId(clientId as string) === null) return done(noSuchConnection('send_failed', clientId), null);
     this.backplane.send(clientId as string, data, binary, (outcome) => done(callError(outcome, 'send_failed'), null));
@@ -142,12 +144,6 @@ export class Operations {
 
 export function invalid(text: string): MeshError {
   return new MeshError('invalid_argument', text);
-}
-
-/** Text must be UTF-8: clients close a WebSocket that carries anything else. */
-function textProblem(data: Uint8Array, binary: boolean): string | null {
-  if (binary || isUtf8(data)) return null;
-  return 'the data of a text message must be UTF-8; send other bytes as binary';
 }
 
 function channelsProblem(channels: unknown): string | null {

@@ -4,7 +4,7 @@ import type { PublishResult } from '../core/message.js';
 import type { MeshError } from '../errors.js';
 import { Fifo } from './fifo.js';
 import { FramedWriter } from './framed-writer.js';
-import { encodeReply, type PublishRequest } from './grpc-codec.js';
+import { encodeReply, type PublishRequest, payloadProblem } from './grpc-codec.js';
 import { invalid, type Operations } from './operations.js';
 
 /** Requests that may wait for their counts, and answers for the client to read them; beyond it reading stops. */
@@ -67,7 +67,8 @@ export function servePublishStream(call: StreamCall, shell: PublishStreamShell):
       if (error !== null) shell.failed(error);
       settle(slot, encodeReply(id, error, result));
     };
-    const refused = request === null ? invalid('the message is no PublishRequest') : shell.refusal();
+    const refused =
+      shell.refusal() ?? (request === null ? invalid('the message is no PublishRequest') : payloadProblem(request));
     if (refused !== null) finish(refused, NOTHING);
     else if (request !== null) shell.operations.publish(request.channel, request.data, request.binary, true, finish);
     if (!paused && (slots.length >= MAX_UNDER_WAY || writer.waiting >= MAX_WAITING_BYTES)) {

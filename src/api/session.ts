@@ -4,7 +4,7 @@ import type { Message } from '../core/message.js';
 import { MeshError } from '../errors.js';
 import type { Caller, Role } from './access.js';
 import { BackEnd } from './back-end.js';
-import { type Answer, CALL_LIST, type Request } from './calls.js';
+import { type Answer, CALL_LIST, countsJson, type Request } from './calls.js';
 import { tooLarge } from './exchange.js';
 import {
   errorEnvelope,
@@ -17,6 +17,7 @@ import {
 import { TokenBucket, tooFast } from './limits.js';
 import { invalid } from './operations.js';
 import type { Consumer } from './queue.js';
+import { readQuickPublish } from './quick-publish.js';
 import type { WebSocketShell } from './websocket.js';
 
 /** What a session uses of uWebSockets.js' WebSocket. */
@@ -83,13 +84,27 @@ export class Session implements Consumer {
       const size = bytes.byteLength;
       if (size > this.shell.limits.maxBodyBytes) this.refuse(tooLarge(this.shell.limits.maxBodyBytes), null);
       else if (isBinary && !isUtf8(bytes)) this.refuse(invalid('a message must be JSON in UTF-8'), null);
-      else this.handle(Buffer.from(bytes).toString());
+      else this.handle(Buffer.from(bytes));
     } finally {
       this.corked = false;
     }
   }
 
-  private handle(text: string): void {
+  private handle(bytes: Buffer): void {
+    const publish = readQuickPublish(bytes);
+    if (publish === null) return this.handleText(bytes.toString());
+    const { channel, data, id } = publish;
+    const refused = this.refusal('write');
+    if (refused !== null) return this.refuse(refused, id);
+    this.underWay++;
+    this.shell.operations.publish(channel, data, false, true, (error, result) => {
+      this.underWay--;
+      if (error !== null) this.refuse(error, id);
+      else this.write(resultEnvelope(countsJson(result), id));
+    });
+  }
+
+  private handleText(text: string): void {
     if (text === 'ping') return this.write('pong');
     const envelope = parseObject(text);
     if (envelope === null) return this.refuse(invalid('a message must be a JSON object, or the text ping'), null);
