@@ -30,11 +30,15 @@ const CODEC = {
   responseDeserialize: same,
 } as const;
 
+/** A handshake takes a tenth of this, TLS included. */
+const OPENING_BYTES = 65_536;
+const LOOK_MS = 100;
+
 export class Listener {
   readonly #server: Server;
   readonly #injector: ConnectionInjector;
   readonly #sockets = new Map<string, Socket>();
-  /** Sockets that are not yet part of an open link, with the time bound of each. */
+  /** Sockets that are not yet part of an open link, with the watch on each. */
   readonly #opening = new Map<string, NodeJS.Timeout>();
   /** Connections whose certificate is not of our authority, and why not. They are told so, and nothing they say is read. */
   readonly #uncertified = new Map<string, string>();
@@ -89,7 +93,7 @@ export class Listener {
 
   /** The socket belongs to an open link now; its time bound ends. */
   adopt(remote: string): void {
-    clearTimeout(this.#opening.get(remote));
+    clearInterval(this.#opening.get(remote));
     this.#opening.delete(remote);
   }
 
@@ -100,7 +104,7 @@ export class Listener {
   /** Takes no more connections and cuts those that are left. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#accept.close(() => resolve()));
-    for (const timer of this.#opening.values()) clearTimeout(timer);
+    for (const timer of this.#opening.values()) clearInterval(timer);
     for (const socket of this.#sockets.values()) socket.destroy();
     this.#injector.destroy();
     this.#server.forceShutdown();
@@ -149,18 +153,29 @@ export class Listener {
       return false;
     }
     this.#sockets.set(remote, socket);
-    const late = setTimeout(() => {
-      this.meter.count('drops_total', 1, 'peer_silent');
-      this.log.warn('peer refused', { remote, why: `not authenticated within ${this.limits.openMs} ms` });
-      socket.destroy();
-    }, this.limits.openMs);
-    this.#opening.set(remote, late);
+    this.#opening.set(remote, this.#watchOpening(socket, remote));
     socket.once('close', () => {
       this.adopt(remote);
       this.#sockets.delete(remote);
       this.#uncertified.delete(remote);
     });
     return true;
+  }
+
+  /** gRPC would gather a whole message for a stranger before anybody looks at it, so both its time and its bytes are bounded. */
+  #watchOpening(socket: Socket, remote: string): NodeJS.Timeout {
+    const { openMs } = this.limits;
+    const until = performance.now() + openMs;
+    const look = () => {
+      let why: string | null = null;
+      if (socket.bytesRead > OPENING_BYTES) why = `${socket.bytesRead} bytes without being authenticated`;
+      else if (performance.now() >= until) why = `not authenticated within ${openMs} ms`;
+      if (why === null) return;
+      this.meter.count('drops_total', 1, 'peer_silent');
+      this.log.warn('peer refused', { remote, why });
+      socket.destroy();
+    };
+    return setInterval(look, Math.min(LOOK_MS, openMs));
   }
 }
 

@@ -1,9 +1,10 @@
 /** What the links bear: hostile peers, silent ones, stalled ones, taken ports. */
+import http2 from 'node:http2';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import type { Frame } from '../../src/core/frames.js';
 import type { Lane, LinkId } from '../../src/core/ports.js';
-import { Dial } from '../../src/links/dial.js';
+import { Dial, PATHS } from '../../src/links/dial.js';
 import type { Lanes } from '../../src/links/link.js';
 import { DEFAULT_LIMITS, type LinkLimits } from '../../src/links/options.js';
 import { proxyTo } from './peer.js';
@@ -111,6 +112,27 @@ t.test('whoever connects and says nothing is cut off in time, and the log says s
     [{ message: 'peer refused', fields: { why: /not authenticated within 30 ms/ } }],
   );
   t.equal(b.meter.counts.get('drops_total peer_silent'), 1);
+});
+
+t.test('a stranger who sends much before it has proved anything is cut off', async (t) => {
+  const b = await node(t, 'node-b');
+  const session = http2.connect(`http://${b.links.address()}`);
+  session.on('error', () => {});
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': PATHS.control,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', () => {});
+  // The beginning of one long message, which gRPC would wait for to its end.
+  const header = Buffer.from([0, 0, 0x80, 0, 0]);
+  stream.write(Buffer.concat([header, Buffer.alloc(200_000)]));
+  await new Promise((resolve) => session.once('close', resolve));
+  t.match(
+    b.log.lines.filter((line) => line.level === 'warn'),
+    [{ message: 'peer refused', fields: { why: /^\d+ bytes without being authenticated/ } }],
+  );
 });
 
 t.test('a crowd of silent connections keeps no more places than there are', async (t) => {
