@@ -21,7 +21,7 @@ export function reportOf(peer: Peer, record: MemberRecord, digest: string, now: 
     roundTripMs: peer.roundTripMs,
     lastCanaryMs: peer.lastEchoAt === null ? null : now - peer.lastEchoAt,
     queueBytes: outbox.bytes,
-    queueFrames: outbox.frames + outbox.waiting,
+    queueFrames: outbox.frames,
     dropped: outbox.refused,
     announcedDigest: peer.announced,
     settled: peer.acked === digest,

@@ -28,8 +28,10 @@ export class Gate {
     this.startedAt = this.clock.now();
     this.addSeeds(seeds);
   }
+  /** Once somebody was met, a further seed is kept for healing only and not dialed. */
   addSeeds(seeds: readonly string[]): void {
-    for (const seed of seeds) if (!this.seeds.has(seed)) this.seeds.set(seed, null);
+    const end = this.peers.inView.length > 0 ? 'unreachable' : null;
+    for (const seed of seeds) if (!this.seeds.has(seed)) this.seeds.set(seed, end);
   }
   seedList(): string[] {
     return [...this.seeds.keys()];

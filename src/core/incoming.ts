@@ -33,6 +33,7 @@ export interface IncomingParts {
 export interface IncomingRoles {
   /** This node passed its join gate. */
   isReady(): boolean;
+  now(): number;
   /** The leave under way. */
   leave(): Leave | null;
   /** Messages from that peer may have been missed, on that channel or on any. */
@@ -122,7 +123,7 @@ export class Incoming {
         if (peer.inbox.accepts(frame.seq)) return to.router.onPublish(peer, frame);
         return this.misfit(peer, frame);
       case 'delivered':
-        if (!peer.outbox.delivered(frame.seq, frame.counts)) this.misfit(peer, frame);
+        if (!peer.outbox.delivered(frame.seq, frame.counts, this.roles.now())) this.misfit(peer, frame);
         if (this.roles.leave() !== null) to.turn.checkSoon();
         return;
       case 'dropped':

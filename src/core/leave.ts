@@ -18,6 +18,8 @@ interface Step {
 }
 
 export class Leave {
+  /** The clients are being closed: nobody new may subscribe. */
+  draining = false;
   /** From here on nobody sends to this node, so it takes no part any more. */
   saidGoodbye = false;
   private step: Step | null = null;
@@ -51,8 +53,13 @@ export class Leave {
     this.wait(
       'lease holders',
       () => this.leases.size === 0,
-      () => this.drain(() => this.withdraw()),
+      () => this.drainClients(),
     );
+  }
+
+  private drainClients(): void {
+    this.draining = true;
+    this.drain(() => this.withdraw());
   }
 
   private withdraw(): void {

@@ -60,6 +60,7 @@ export interface LookupLimits {
   readonly lookupGiveUpMs: number;
   readonly publishTimeoutMs: number;
   readonly leaseFromPerSecond: number;
+  readonly maxLeases: number;
 }
 
 /** What a look-up ends in (router.ts). A send that would go to most of the view needs budget; false: not sent, for want of it. */
@@ -78,6 +79,8 @@ export class Lookups {
   queued = 0;
   private readonly looking = new Set<Channel>();
   private readonly sides = new Set<Channel>();
+  /** Channels with a lease, perhaps one that has ended. */
+  private readonly held = new Set<Channel>();
   private readonly questions = new Map<number, Question>();
   private lastQuestion = 0;
   private sweeping = false;
@@ -95,17 +98,15 @@ export class Lookups {
     return this.looking.size;
   }
   get leases(): number {
-    const now = this.ports.clock.now();
-    let held = 0;
-    for (const { publisher } of this.sides) if (publisher!.lease !== null && publisher!.lease.until > now) held++;
-    return held;
+    for (const channel of this.held) this.leased(channel);
+    return this.held.size;
   }
 
   /** Sends by the lease, or after a look-up. Null, or why it cannot wait. */
   publish(channel: Channel, queued: Queued): string | null {
     const side = this.sideOf(channel, queued.at);
     if (side.queue.length === 0) {
-      const rows = this.leased(side);
+      const rows = this.leased(channel);
       if (rows !== null && this.forwarding.sendTo(rows, queued)) return null;
     }
     if (side.queue.length >= this.limits.lookupQueue || this.queued >= this.limits.lookupQueueTotal) {
@@ -119,13 +120,24 @@ export class Lookups {
   }
 
   /** Rows of a lease that is valid now: its owner still has a session with this node, and the view is the same. */
-  leased(side: PublisherSide | null): readonly Row[] | null {
-    const lease = side?.lease ?? null;
+  leased(channel: Channel): readonly Row[] | null {
+    const lease = channel.publisher?.lease ?? null;
     if (lease === null) return null;
     const valid =
       lease.until > this.ports.clock.now() && lease.session === lease.owner.session && this.fits(lease.digest);
-    if (!valid) side!.lease = null;
+    if (!valid) this.drop(channel);
     return valid ? lease.rows : null;
+  }
+
+  private drop(channel: Channel): void {
+    if (channel.publisher !== null) channel.publisher.lease = null;
+    this.held.delete(channel);
+  }
+
+  private keep(channel: Channel, lease: HeldLease): void {
+    if (this.held.size >= this.limits.maxLeases && this.leases >= this.limits.maxLeases) return;
+    channel.publisher!.lease = lease;
+    this.held.add(channel);
   }
 
   private fits(digest: string): boolean {
@@ -205,9 +217,9 @@ export class Lookups {
     const rows = this.rowsOf(nodes);
     if (leaseMs > 0) {
       const from = this.without === 'holder-clock-from-sending' ? this.ports.clock.now() : sentAt;
-      side.lease = { owner: peer, session: question.session, digest, until: from + leaseMs, rows };
+      this.keep(channel, { owner: peer, session: question.session, digest, until: from + leaseMs, rows });
     }
-    const served = this.leased(side) === null ? covers : side.queue.length;
+    const served = this.leased(channel) === null ? covers : side.queue.length;
     this.serve(channel, side, served, (queued) => this.forwarding.sendTo(rows, queued));
   }
 
@@ -263,15 +275,14 @@ export class Lookups {
 
   onLeaseRevoke(peer: Peer, { id, channel: name }: LeaseRevoke): void {
     peer.outbox.sendControl({ kind: 'leaseAck', id });
-    for (const channel of this.sides) {
-      const side = channel.publisher!;
-      if (side.lease?.owner === peer && (name === '' || name === channel.name)) side.lease = null;
+    for (const channel of this.held) {
+      if (channel.publisher?.lease?.owner === peer && (name === '' || name === channel.name)) this.drop(channel);
     }
   }
 
   /** Leases of the view before are over; look-ups under way ask the owners of the new one. */
   viewChanged(): void {
-    if (this.without !== 'digest-equality') for (const channel of this.sides) channel.publisher!.lease = null;
+    if (this.without !== 'digest-equality') for (const channel of this.held) this.drop(channel);
     for (const channel of [...this.looking]) this.again(channel);
   }
 
@@ -300,7 +311,7 @@ export class Lookups {
       const now = this.ports.clock.now();
       for (const channel of this.sides) {
         const side = channel.publisher!;
-        if (side.startedAt !== null || now - side.since < 1000 || this.leased(side) !== null) continue;
+        if (side.startedAt !== null || now - side.since < 1000 || this.leased(channel) !== null) continue;
         channel.publisher = null;
         this.sides.delete(channel);
         this.channels.release(channel);

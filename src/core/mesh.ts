@@ -124,7 +124,7 @@ export class Mesh implements LinkEvents {
     done: (outcome: SubscribeOutcome) => void,
     options: { readonly allowDegraded?: boolean } = {},
   ): void {
-    if (!this.takesPart()) return done({ ok: false, reason: 'not_ready' });
+    if (!this.takesPart() || this.leaving?.draining) return done({ ok: false, reason: 'not_ready' });
     this.of.subscribers.subscribe(subscriber, channel, options.allowDegraded ?? false, done);
   }
   /** False when it was not subscribed. A subscribe that still waits ends with `closed`. */
@@ -150,7 +150,7 @@ export class Mesh implements LinkEvents {
   }
 
   private takesPart(): boolean {
-    return this.phase === 'ready' || (this.phase === 'leaving' && !this.leaving?.saidGoodbye);
+    return this.of.gate.open && this.phase !== 'left' && !this.leaving?.saidGoodbye;
   }
 
   // ── requests to other nodes ──
@@ -201,7 +201,7 @@ export class Mesh implements LinkEvents {
   }
   explain(name: string): ChannelExplanation {
     const channel = this.of.channels.find(name);
-    return explain(name, channel, this.of.peers, this.of.lookups.leased(channel?.publisher ?? null));
+    return explain(name, channel, this.of.peers, channel ? this.of.lookups.leased(channel) : null);
   }
   counts(): MeshCounts {
     return {

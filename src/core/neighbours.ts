@@ -168,13 +168,13 @@ export class Neighbours {
     this.of.peers.remove(peer);
   }
 
-  /** Lanes that take nothing any more end their session (rule 14). */
+  /** Lanes that take nothing any more end their session, and so does what cannot be refused when it piles up (rule 14). */
   closeStalled(): void {
     const limit = this.ports.clock.now() - this.limits.stalledMs;
     for (const peer of this.of.peers.all()) {
-      const since = peer.outbox.stalledSince;
-      if (since !== null && since <= limit)
-        this.of.sessions.close(peer, 'the peer takes nothing any more', 'unreachable');
+      const since = peer.outbox.stalledSince ?? Number.POSITIVE_INFINITY;
+      if (since > limit && peer.outbox.waiting <= this.limits.queueFrames) continue;
+      this.of.sessions.close(peer, 'the peer takes nothing any more', 'unreachable');
     }
   }
 }

@@ -3,7 +3,7 @@
  * until the peer acknowledged them, so that a session that comes back can go on where it stopped (rules 14 and 16).
  * Everything of one event-loop turn leaves as one batch per lane.
  */
-import type { ControlFrame, DataFrame, Dropped, Frame, NumberedFrame } from './frames.js';
+import type { ControlFrame, DataFrame, Frame, NumberedFrame } from './frames.js';
 import type { Pending } from './pending.js';
 import type { LinkId, Links } from './ports.js';
 
@@ -56,8 +56,9 @@ export class Outbox {
   private nextToSend = 1;
   /** Every frame below it is acknowledged or its time is over. */
   private nextToExpire = 1;
-  /** The unsent last frame when it is a DROPPED: later refusals add to it. */
-  private openDrop: { count: number; channels: string[]; frame: Dropped } | null = null;
+  /** Publishes refused that the peer was not told of yet, and their channels. */
+  private untold = 0;
+  private untoldChannels: string[] = [];
 
   constructor(
     readonly nodeId: string,
@@ -100,31 +101,44 @@ export class Outbox {
     row: Counted | null,
   ): boolean {
     const size = FRAME_BYTES + channel.length + payload.length;
-    if (this.frames >= this.limits.queueFrames || this.bytes + size > this.limits.queueBytes) {
-      this.refuse(channel, now);
+    if (this.untold > 0) this.tellDrops(now);
+    if (!this.hasRoom(size)) {
+      this.refuse(channel);
       return false;
     }
-    this.openDrop = null;
-    this.bytes += size;
     const frame = { kind: 'publish', seq: this.lastSeq + 1, channel, binary, data: payload } as const;
+    this.bytes += size;
     this.flight.push({ frame, at: now, pending, row });
     pending?.expect();
     this.wake();
     return true;
   }
 
-  private refuse(channel: string, now: number): void {
+  private hasRoom(size: number): boolean {
+    return this.frames < this.limits.queueFrames && this.bytes + size <= this.limits.queueBytes;
+  }
+
+  private refuse(channel: string): void {
     this.refused++;
-    if (this.openDrop === null || this.nextToSend > this.openDrop.frame.seq) {
-      const drop = { kind: 'dropped', seq: this.lastSeq + 1, count: 0, channels: [] as string[] } as const;
-      this.openDrop = { count: 0, channels: drop.channels, frame: drop };
-      this.flight.push({ frame: drop, at: now, pending: null, row: null });
-      this.bytes += FRAME_BYTES;
-      this.wake();
-    }
-    this.openDrop.count++;
-    if (this.openDrop.count > NAMED_DROPS) this.openDrop.channels.length = 0;
-    else if (!this.openDrop.channels.includes(channel)) this.openDrop.channels.push(channel);
+    this.untold++;
+    if (this.untold > NAMED_DROPS) this.untoldChannels = [];
+    else if (!this.untoldChannels.includes(channel)) this.untoldChannels.push(channel);
+  }
+
+  /** As soon as there is room: between what was sent before and after them. */
+  private tellDrops(now: number): void {
+    if (!this.hasRoom(FRAME_BYTES)) return;
+    const frame = {
+      kind: 'dropped',
+      seq: this.lastSeq + 1,
+      count: this.untold,
+      channels: this.untoldChannels,
+    } as const;
+    this.untold = 0;
+    this.untoldChannels = [];
+    this.bytes += FRAME_BYTES;
+    this.flight.push({ frame, at: now, pending: null, row: null });
+    this.wake();
   }
 
   /** Hands what waits to the link, as far as its lanes take it. */
@@ -141,22 +155,12 @@ export class Outbox {
       let room = BATCH_BYTES;
       while (this.nextToSend <= last && room > 0) {
         const frame = this.flight[this.head + this.nextToSend - this.firstSeq].frame;
-        batch.push(frame === this.openDrop?.frame ? this.closeDrop() : frame);
+        batch.push(frame);
         if (frame.kind === 'publish') room -= frame.data.length;
         this.nextToSend++;
       }
       if (!this.links.send(link, 'data', batch)) this.dataFull = now;
     }
-  }
-
-  /** Fixes the count of the DROPPED frame that is about to leave. */
-  private closeDrop(): NumberedFrame {
-    const open = this.openDrop!;
-    this.openDrop = null;
-    const frame: Dropped = { ...open.frame, count: open.count };
-    const at = this.head + frame.seq - this.firstSeq;
-    this.flight[at] = { ...this.flight[at], frame };
-    return frame;
   }
 
   drained(lane: 'control' | 'data'): void {
@@ -177,7 +181,7 @@ export class Outbox {
   }
 
   /** Applies the peer's counts: triples (frames, success, fail) from number `seq` on. False when they do not fit what was sent. */
-  delivered(seq: number, counts: readonly number[]): boolean {
+  delivered(seq: number, counts: readonly number[], now: number): boolean {
     if (seq !== this.firstSeq || counts.length % 3 !== 0) return false;
     for (let i = 0; i < counts.length; i += 3) {
       const success = counts[i + 1];
@@ -186,6 +190,7 @@ export class Outbox {
       for (let run = counts[i]; run > 0; run--) this.acknowledge(success, fail);
     }
     this.compact();
+    if (this.untold > 0) this.tellDrops(now);
     return true;
   }
 
@@ -255,7 +260,6 @@ export class Outbox {
     while (this.frames > 0) this.acknowledge(NONE.success, NONE.fail);
     this.compact();
     this.nextToSend = this.firstSeq;
-    this.openDrop = null;
   }
 }
 

@@ -155,6 +155,7 @@ export class Parts extends Given {
 
   readonly incoming: Incoming = new Incoming(this, {
     isReady: () => this.gate.open,
+    now: () => this.ports.clock.now(),
     leave: () => this.holder.leave(),
     gap: (channel, peer, why) => this.holder.gap(channel, peer, why),
   });

@@ -18,7 +18,7 @@ export interface PeerReport {
   readonly roundTripMs: number | null;
   /** Since the last canary echo; null before the first. */
   readonly lastCanaryMs: number | null;
-  /** What waits for it or is not acknowledged by it. */
+  /** Messages that wait for it or are not acknowledged by it. */
   readonly queueBytes: number;
   readonly queueFrames: number;
   /** Messages to it that were refused because its queue was full, since it is known. */
