@@ -127,9 +127,9 @@ function readFrame(reader: ByteReader, lane: WireLane, names: Names, into: WireF
   if (reader.span() !== reader.end) throw new MalformedBatch(`frame ${number} does not fill its frame`);
   const kind = KINDS[number];
   if (kind === undefined) throw new MalformedBatch(`frame ${number} is unknown`);
-  // The links' word that a lane ends comes last on that lane.
-  if (laneOfNumber(number) !== lane && kind.name !== 'closing')
-    throw new MalformedBatch(`a ${kind.name} frame on the ${lane} lane`);
+  // The links' word that a lane ends comes last on that lane; a relay travels on the lane of the frames in it.
+  const onEither = kind.name === 'closing' || (kind.name === 'relay' && lane !== 'link');
+  if (laneOfNumber(number) !== lane && !onEither) throw new MalformedBatch(`a ${kind.name} frame on the ${lane} lane`);
   if (number <= BUSY.reply) into.push(readBusy(number, reader, names));
   else into.push(kind.decode(reader.bytes.subarray(reader.at, reader.end)));
 }

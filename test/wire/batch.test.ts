@@ -38,6 +38,14 @@ t.test('frames of every kind come back as they were sent, in order', async (t) =
   }
 });
 
+t.test('a relay travels on the lane of the frames in it', async (t) => {
+  const frames: Frame[] = [{ kind: 'canary', id: 7 }];
+  for (const lane of ['control', 'data'] as const) {
+    const relay: Frame = { kind: 'relay', from: 'a', to: 'b', lane, frames: lane === 'data' ? frames : [] };
+    t.strictSame(plain(write([relay]).flatMap((batch) => read(batch, lane))), plain([relay]));
+  }
+});
+
 t.test('batches are cut at frame borders and stay under their bound', async (t) => {
   fc.assert(
     fc.property(fc.array(ofLane('data'), { maxLength: 60 }), fc.integer({ min: 64, max: 900 }), (frames, bound) => {
