@@ -4,6 +4,7 @@
  */
 import { Agent, request } from 'undici';
 import type { HttpClientConfig } from '../../config/schema.js';
+import type { Meter } from '../../core/ports.js';
 import { Refused } from './refused.js';
 import { percentDecode } from './text.js';
 
@@ -51,7 +52,10 @@ export class HttpClient {
   private pending = 0;
   private pendingBytes = 0;
 
-  constructor(private readonly config: HttpClientConfig) {
+  constructor(
+    private readonly config: HttpClientConfig,
+    private readonly meter: Meter,
+  ) {
     this.agent = new Agent({
       connections: config.connections,
       // One time limit covers the whole request.
@@ -64,11 +68,11 @@ export class HttpClient {
     const first = firstHop(asked);
     if (first instanceof Refused) return first;
     if (this.pending >= this.config.maxPending) {
-      return new Refused(`more than ${this.config.maxPending} requests are under way`);
+      return this.full(`more than ${this.config.maxPending} requests are under way`);
     }
     const size = asked.body?.length ?? 0;
     if (this.pendingBytes + size > MAX_PENDING_BYTES) {
-      return new Refused(`bodies of more than ${MAX_PENDING_BYTES} bytes are under way`);
+      return this.full(`bodies of more than ${MAX_PENDING_BYTES} bytes are under way`);
     }
     const timeoutMs = Math.min(Math.max(1, asked.timeoutMs ?? DEFAULT_TIMEOUT_MS), LONGEST_TIMEOUT_MS);
     const signal = AbortSignal.timeout(timeoutMs);
@@ -88,6 +92,11 @@ export class HttpClient {
   /** Breaks off whatever is under way. */
   close(): void {
     void this.agent.destroy();
+  }
+
+  private full(problem: string): Refused {
+    this.meter.count('drops_total', 1, 'http_full');
+    return new Refused(problem);
   }
 
   private async follow(hop: Hop, signal: AbortSignal): Promise<HttpResponse | Refused> {

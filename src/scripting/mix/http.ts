@@ -23,8 +23,8 @@ end
 `;
 
 export function http(config: HttpClientConfig): MakeModule {
-  return ({ stack, wait }) => {
-    const client = new HttpClient(config);
+  return ({ stack, wait, meter }) => {
+    const client = new HttpClient(config, meter);
     return {
       lua: { name: 'http', text: LUA },
       internal: {

@@ -4,7 +4,7 @@
  */
 import { Command, Redis } from 'ioredis';
 import type { RedisConfig } from '../../config/schema.js';
-import type { Log } from '../../core/ports.js';
+import type { Log, Meter } from '../../core/ports.js';
 import { Refused } from './refused.js';
 
 /** nil, integer, bytes, list; an error within a list stands where its value would. */
@@ -39,6 +39,7 @@ export class RedisPool {
   constructor(
     private readonly config: RedisConfig,
     private readonly log: Log,
+    private readonly meter: Meter,
   ) {}
 
   /** Sends one command, name first, and waits for its answer. */
@@ -53,11 +54,11 @@ export class RedisPool {
     }
     if (this.closed) return new Refused('the server is stopping');
     if (this.pending >= this.config.maxPending) {
-      return new Refused(`more than ${this.config.maxPending} commands wait for Redis "${this.config.name}"`);
+      return this.full(`more than ${this.config.maxPending} commands wait for Redis "${this.config.name}"`);
     }
     const size = words.reduce((sum, word) => sum + word.length, 0);
     if (this.pendingBytes + size > MAX_PENDING_BYTES) {
-      return new Refused(`more than ${MAX_PENDING_BYTES} bytes wait for Redis "${this.config.name}"`);
+      return this.full(`more than ${MAX_PENDING_BYTES} bytes wait for Redis "${this.config.name}"`);
     }
     const lane = this.calmest();
     const connected = lane.redis.status === 'ready';
@@ -80,6 +81,11 @@ export class RedisPool {
   close(): void {
     this.closed = true;
     for (const { redis } of this.lanes) redis.disconnect();
+  }
+
+  private full(problem: string): Refused {
+    this.meter.count('drops_total', 1, 'redis_full');
+    return new Refused(problem);
   }
 
   /** The connection with the least to do; a new one while all are busy and the pool may grow. */

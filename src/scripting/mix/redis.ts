@@ -28,7 +28,7 @@ end
 export function redis(servers: readonly RedisConfig[]): MakeModule {
   return (vm) => {
     const { stack } = vm;
-    const pools = new Map(servers.map((server) => [server.name, new RedisPool(server, vm.log)]));
+    const pools = new Map(servers.map((server) => [server.name, new RedisPool(server, vm.log, vm.meter)]));
     return {
       lua: { name: 'redis', text: LUA },
       internal: {

@@ -57,8 +57,11 @@ paths.set('/broken', (request) => request.socket.destroy());
 paths.set('/large', (_, response) => response.end(Buffer.alloc(5000)));
 paths.set('/bytes', (_, response) => response.writeHead(404).end(Buffer.from([0, 255, 128])));
 
+const drops: string[] = [];
+const meter = { count: (_: string, __?: number, reason = '') => void drops.push(reason), observe() {} };
+
 function clientWith(settings: object = {}): HttpClient {
-  const client = new HttpClient(schema.parse({ lua: { http: settings } }).lua.http);
+  const client = new HttpClient(schema.parse({ lua: { http: settings } }).lua.http, meter);
   t.teardown(() => client.close());
   return client;
 }
@@ -165,6 +168,7 @@ t.test('answers and requests under way have bounds', async (t) => {
   const bounded = clientWith({ maxResponseBytes: 4999, maxPending: 1 });
   const first = ask({ url: `${base}/large` }, bounded);
   t.match(await ask({ url: `${base}/echo` }, bounded), { error: 'more than 1 requests are under way' });
+  t.same(drops, ['http_full'], 'and counted');
   t.match(await first, { error: 'the response has more than 4999 bytes (lua.http.maxResponseBytes)' });
   t.match(await ask({ url: `${base}/large` }, clientWith({ maxResponseBytes: 5000 })), { status: 200 });
 });

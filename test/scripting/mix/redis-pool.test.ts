@@ -10,9 +10,12 @@ const lines: string[] = [];
 const note = (message: string) => void lines.push(message);
 const log: Log = { debug: note, info: note, warn: note, error: note };
 
+const drops: string[] = [];
+const meter = { count: (_: string, __?: number, reason = '') => void drops.push(reason), observe() {} };
+
 function poolAt(addr: string, more: object = {}): RedisPool {
   const config = schema.parse({ lua: { redis: [{ addr, ...more }] } }).lua.redis[0]!;
-  return new RedisPool(config, log);
+  return new RedisPool(config, log, meter);
 }
 
 async function ask(pool: RedisPool, ...words: (string | Buffer)[]): Promise<unknown> {
@@ -82,6 +85,7 @@ else {
     t.teardown(() => pool.close());
     const [first, second, third] = [ask(pool, 'blpop', 'no', '0'), ask(pool, 'ping'), ask(pool, 'ping')];
     t.equal(await third, 'refused: more than 2 commands wait for Redis "default"');
+    t.same(drops, ['redis_full'], 'and counted');
     t.match(await first, /^refused: Redis "default" at .* did not answer within 1 s$/);
     await second;
   });
