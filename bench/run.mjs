@@ -19,7 +19,7 @@ const names = args.filter((arg) => !arg.startsWith('--'));
 
 function claims() {
   const all = readdirSync(here)
-    .filter((file) => file.endsWith('.mjs') && file !== 'run.mjs')
+    .filter((file) => /^(?!run\.).*(?<!-parts|-bare)\.mjs$/.test(file))
     .map((file) => file.slice(0, -4));
   if (names.length > 0) return all.filter((name) => names.includes(name));
   return quick ? all.filter((name) => !SLOW.has(name)) : all;

@@ -15,14 +15,18 @@ const PING = 9;
 const PONG = 10;
 
 export class RawClient {
-  /** Set by the user: called for each text or binary frame with the buffer (lent) and where the payload is. */
-  onMessage = (_client, _buffer, _start, _end) => {};
+  /** Set by the user: called for each message with the client, the buffer (lent) and where the payload begins and ends. */
+  onMessage = null;
+  /** Set where a protocol lies between frames and messages: called for each text or binary frame, calls onMessage. */
+  onFrame = null;
   onClose = (_client, _code) => {};
   /** For the user's own notes. */
   note = 0;
   #socket;
   #rest = EMPTY;
   #upgraded = null;
+  /** Frames that came before anybody listened. */
+  #early = [];
 
   /** Opens a connection; `prepare` is called with the client before the first byte is read. */
   static open({ port, host = '127.0.0.1', path = '/', headers = {} }, prepare = () => {}) {
@@ -90,10 +94,22 @@ export class RawClient {
       }
       if (end - start < length) break;
       at = start + length;
-      if (opcode <= BINARY) this.onMessage(this, bytes, start, at);
+      if (opcode <= BINARY) this.#frame(bytes, start, at);
       else this.#control(opcode, bytes.subarray(start, at));
     }
     if (at < end) this.#rest = Buffer.from(bytes.subarray(at, end));
+  }
+
+  #frame(bytes, start, end) {
+    const receive = this.onFrame ?? this.onMessage;
+    if (receive === null) this.#early.push(Buffer.from(bytes.subarray(start, end)));
+    else receive(this, bytes, start, end);
+  }
+
+  /** Sets onMessage, and hands over what came before. */
+  listen(onMessage) {
+    this.onMessage = onMessage;
+    for (const bytes of this.#early.splice(0)) this.#frame(bytes, 0, bytes.length);
   }
 
   #control(opcode, payload) {
@@ -139,3 +155,6 @@ export function frame(payload, opcode = TEXT) {
   payload.copy(bytes, head);
   return bytes;
 }
+
+/** Socket.IO's answer to its ping. */
+export const PONG_TEXT = frame(Buffer.from('3'));

@@ -1,0 +1,98 @@
+/** lumesh as it ships: real nodes with the default Lua entry; back ends publish over the WebSocket API, with counts. */
+import { fileURLToPath } from 'node:url';
+import { frame, RawClient } from '../clients/websocket.mjs';
+import { freePort, startProgram } from '../lib/process.mjs';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Starts `count` nodes of one mesh; resolves when all are ready. `settings` are more of `--set`. */
+export async function startLumesh(count = 1, settings = {}) {
+  const seeds = [];
+  const servers = [];
+  const clients = [];
+  const apis = [];
+  for (let i = 0; i < count; i++) {
+    const [peers, api, grpc, client] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    const all = {
+      'node.id': `bench-${i + 1}`,
+      'cluster.port': peers,
+      'cluster.seeds': seeds.join(','),
+      'cluster.profile': 'local',
+      'api.port': api,
+      'api.grpcPort': grpc,
+      'servers.0.port': client,
+      'servers.0.bind': '127.0.0.1',
+      'servers.0.maxBackpressureBytes': 64 << 20,
+      'logging.level': 'warn',
+      drainSeconds: 0,
+      ...settings,
+    };
+    const sets = Object.entries(all)
+      .filter(([, value]) => value !== '')
+      .flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+    const nodeArgs = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
+    const server = startProgram(process.execPath, [...nodeArgs, MAIN, 'start', ...sets], () => true, { cwd: FOLDER });
+    servers.push(await Promise.race([server, ready(api).then(() => server)]));
+    await ready(api);
+    seeds.push(`127.0.0.1:${peers}`);
+    clients.push(client);
+    apis.push(api);
+  }
+  return {
+    name: 'lumesh',
+    servers,
+    apis,
+    address: (node = 0) => ({ port: clients[node % count] }),
+    subscribe,
+    publisher: (node = 0) => openPublisher(apis[node % count]),
+    stop: () => Promise.all(servers.map((server) => server.stop())),
+  };
+}
+
+async function ready(api) {
+  for (let tries = 0; tries < 400; tries++) {
+    const response = await fetch(`http://127.0.0.1:${api}/readyz`).catch(() => null);
+    if (response?.status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the node with API port ${api} did not become ready`);
+}
+
+/** Through the default Lua entry; resolves when the mesh has acknowledged. */
+function subscribe(client, channel) {
+  return new Promise((resolve, reject) => {
+    client.onMessage = (_client, buffer, start, end) => {
+      const answer = buffer.toString('utf8', start, end);
+      if (JSON.parse(answer).success === true) resolve();
+      else reject(new Error(answer));
+    };
+    client.send(JSON.stringify({ op: 'subscribe', channel }));
+  });
+}
+
+/** A back end on the WebSocket API. Each answer is counted and its counts are added up. */
+async function openPublisher(api) {
+  const client = await RawClient.open({ port: api, path: '/ws/v1' });
+  const publisher = { answered: 0, success: 0, fail: 0, onAnswer: () => {}, close: () => client.close() };
+  client.onMessage = (_client, buffer, start, end) => {
+    const answer = JSON.parse(buffer.latin1Slice(start, end));
+    if (answer.E !== null) throw new Error(`publish refused: ${JSON.stringify(answer)}`);
+    publisher.answered++;
+    publisher.success += answer.r.s;
+    publisher.fail += answer.r.f;
+    publisher.onAnswer();
+  };
+  let batch = [];
+  let id = 0;
+  publisher.publish = (channel, payload) => {
+    batch.push(
+      frame(Buffer.from(`{"m":"mesh.publish","p":{"c":"${channel}","d":"${payload.latin1Slice()}"},"i":${++id}}`)),
+    );
+  };
+  publisher.flush = () => {
+    client.write(Buffer.concat(batch));
+    batch = [];
+  };
+  return publisher;
+}
