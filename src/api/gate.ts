@@ -8,7 +8,8 @@ import { Access, type Caller, type Role } from './access.js';
 import { RateLimit } from './limits.js';
 import type { Backplane } from './roles.js';
 
-export type Transport = 'http' | 'websocket' | 'grpc';
+const TRANSPORTS = ['http', 'websocket', 'grpc'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
 
 export class Gate {
   readonly access: Access;
@@ -16,6 +17,9 @@ export class Gate {
   draining = false;
   readonly allowedOrigins: ReadonlySet<string>;
   private readonly rate: RateLimit;
+  /** Calls of this turn, by transport; counting each by itself would cost as much as reading it. */
+  private readonly calls = { http: 0, websocket: 0, grpc: 0 };
+  private callsWait = false;
 
   constructor(
     api: ApiConfig,
@@ -45,8 +49,21 @@ export class Gate {
 
   /** Counts a call and says why it may not run; null when it may. */
   refusal(transport: Transport, caller: Caller, address: string, role: Role): MeshError | null {
-    this.backplane.meter.count('api_requests_total', 1, transport);
+    this.calls[transport]++;
+    if (!this.callsWait) this.countLater();
     return this.access.refusal(caller, role) ?? this.rate.refusal(caller.name === '' ? address : caller.name);
+  }
+
+  private countLater(): void {
+    this.callsWait = true;
+    setImmediate(() => {
+      this.callsWait = false;
+      for (const transport of TRANSPORTS) {
+        const calls = this.calls[transport];
+        if (calls > 0) this.backplane.meter.count('api_requests_total', calls, transport);
+        this.calls[transport] = 0;
+      }
+    });
   }
 
   /** Counts an error that a back end was answered with. */

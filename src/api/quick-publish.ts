@@ -25,6 +25,7 @@ const MAX_DIGITS = 15;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const CLOSE = 0x7d;
+const ZERO = 0x30;
 
 /** `bytes` are valid UTF-8. Null when they are not exactly of that form. */
 export function readQuickPublish(bytes: Buffer): QuickPublish | null {
@@ -59,8 +60,13 @@ function idAt(bytes: Buffer, at: number): string | null | undefined {
   const start = at + ID.length;
   if (!startsWith(bytes, at, ID) || bytes[last] !== CLOSE || last - start < 1 || last - start > MAX_DIGITS)
     return undefined;
-  for (let i = start; i < last; i++) if (bytes[i] < 0x30 || bytes[i] > 0x39) return undefined;
   // JSON knows no leading zeros.
-  if (bytes[start] === 0x30 && last - start > 1) return undefined;
-  return bytes.toString('latin1', start, last);
+  if (bytes[start] === ZERO && last - start > 1) return undefined;
+  let value = 0;
+  for (let i = start; i < last; i++) {
+    const digit = bytes[i] - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return `${value}`;
 }
