@@ -42,6 +42,7 @@ export interface NeighbourLimits extends OutboxLimits {
   readonly stalledMs: number;
   readonly leaveStepMs: number;
   readonly relayAfterMs: number;
+  readonly canaryMs: number;
 }
 
 export class Neighbours {
@@ -113,6 +114,18 @@ export class Neighbours {
     membership.linkLost(peer.nodeId, end);
     this.callAgain(peer);
     this.ports.clock.after(this.limits.resumeMs, () => this.giveUpResume(peer));
+  }
+
+  /** The other side may have lost the session: a canary that does not come back ends it here as well. */
+  doubted(peer: Peer): void {
+    const { canaries, sessions } = this.of;
+    const { session } = peer;
+    const askedAt = this.ports.clock.now();
+    canaries.send(peer);
+    this.ports.clock.after(this.limits.canaryMs, () => {
+      if (peer.session !== session || (peer.lastEchoAt ?? 0) >= askedAt) return;
+      sessions.close(peer, 'the other side has lost it', 'reset');
+    });
   }
 
   dialEnded(address: string, end: DialEnd): void {

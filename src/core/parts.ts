@@ -87,6 +87,7 @@ export class Parts extends Given {
       data: (peer, frames) => this.incoming.data(peer, frames),
       dialEnded: (address, end) => this.neighbours.dialEnded(address, end),
       callBack: (record) => this.dialer.callBack(record),
+      doubted: (peer) => this.neighbours.doubted(peer),
     },
   );
 

@@ -39,8 +39,10 @@ export interface SessionEvents {
   dialEnded(address: string, end: DialEnd): void;
   /** The node that a link runs through; null for a direct one (rule 15). */
   relayOf(link: LinkId): string | null;
-  /** The lower node id dials: please dial back. */
+  /** A node that this one should dial, because it has the lower node id, has no session with it: please dial. */
   callBack(record: MemberRecord): void;
+  /** The same, but there is a session with that process here: it is new, or the other side has lost it. */
+  doubted(peer: Peer): void;
 }
 
 export interface SessionSettings {
@@ -190,7 +192,9 @@ export class Sessions {
     if (hello.self.nodeId > this.acquaintance.self().nodeId) {
       this.reject(line, 'redirect', 'the lower node id dials');
       this.merge(hello);
-      this.events.callBack(hello.self);
+      const known = this.peers.find(hello.self.nodeId);
+      if (known?.session && known.is(hello.self)) this.events.doubted(known);
+      else this.events.callBack(hello.self);
       return;
     }
     const current = this.peers.find(hello.self.nodeId);
