@@ -56,7 +56,11 @@ for (const name of claims()) {
 }
 
 console.log('\nclaim; ours; the other side; ratio; recorded');
-for (const { claim, ours, baseline, ratio, unit } of rows) {
+for (const { claim, ours, baseline, ratio, unit, missing } of rows) {
+  if (missing) {
+    console.log(`? ${claim}\n      not measured: ${missing}`);
+    continue;
+  }
   const before = recorded[claim];
   const slipped = before !== undefined && ratio < before * (1 - SLIP);
   console.log(
@@ -66,6 +70,6 @@ for (const { claim, ours, baseline, ratio, unit } of rows) {
   );
 }
 if (args.includes('--record')) {
-  for (const { claim, ratio } of rows) recorded[claim] = Number(ratio.toFixed(3));
+  for (const { claim, ratio } of rows) if (ratio !== undefined) recorded[claim] = Number(ratio.toFixed(3));
   writeFileSync(RATIOS, `${JSON.stringify(recorded, null, 2)}\n`);
 }

@@ -45,3 +45,9 @@ export function format(value) {
 export function report({ claim, ours, baseline, ratio, unit, ...more }) {
   console.log(JSON.stringify({ claim, ours, baseline, ratio, unit, ...more }));
 }
+
+/** Ends a benchmark whose other side is not on this machine. */
+export function absent(claim, reason) {
+  console.log(JSON.stringify({ claim, missing: reason }));
+  process.exit();
+}

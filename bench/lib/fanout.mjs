@@ -28,14 +28,14 @@ export class Audience {
     const client = await RawClient.open(address);
     await subscribe(client);
     client.note = -1;
-    client.onMessage = (who, buffer, start) => {
+    client.listen((who, buffer, start) => {
       const number = numberAt(buffer, start);
       // Each message once and in order, from wherever this run begins.
       if (who.note >= 0 && number !== who.note + 1) this.wrong++;
       who.note = number;
       this.delivered++;
       this.onProgress();
-    };
+    });
     client.onClose = () => {
       this.wrong++;
     };
