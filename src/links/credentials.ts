@@ -14,11 +14,15 @@ export class DialCredentials extends ChannelCredentials {
   /** Why TLS did not come about, in words; null as long as it did or was not tried. */
   tlsProblem: string | null = null;
 
+  #isCut = false;
+
   constructor(private readonly context: SecureContext | null) {
     super();
   }
 
+  /** Cuts the connections, also one that is still on its way. */
   cut(): void {
+    this.#isCut = true;
     for (const socket of this.sockets) socket.destroy();
   }
 
@@ -38,6 +42,10 @@ export class DialCredentials extends ChannelCredentials {
     return {
       connect: (socket) => {
         this.sockets.push(socket);
+        if (this.#isCut) {
+          socket.destroy();
+          return Promise.reject(new Error('given up'));
+        }
         socket.setKeepAlive(true, 10_000);
         return this.context === null ? Promise.resolve({ socket, secure: false }) : this.#secure(socket, this.context);
       },

@@ -44,7 +44,12 @@ export class GrpcLinks implements Links {
       received: (link, lane, frames) => this.#tell((events) => events.received(link, lane, frames)),
       drained: (link, lane) => this.#tell((events) => events.drained(link, lane)),
       closed: (link, end, text) => {
-        log.info('peer link ended', { peer: link.peer, remote: link.carrier.remote, end, why: text });
+        log[end === 'ended' ? 'debug' : 'info']('peer link ended', {
+          peer: link.peer,
+          remote: link.carrier.remote,
+          end,
+          why: text,
+        });
         this.#tell((events) => events.closed(link.id, end, text));
       },
       gone: (link) => {

@@ -167,6 +167,37 @@ t.test('a dial to a listener that accepts and never answers ends as unreachable'
   t.match(a.heard.ends, [{ end: 'unreachable', text: 'no answer within 50 ms' }]);
 });
 
+t.test('a dial that is given up leaves no connection behind, however far it has come', async (t) => {
+  let open = 0;
+  let seen = 0;
+  const b = await node(t, 'node-b');
+  const proxy = createServer((socket) => {
+    open++;
+    seen++;
+    const [host, port] = b.links.address().split(':');
+    socket.pipe(connect(Number(port), host).on('error', () => {})).pipe(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      open--;
+      wake();
+    });
+    wake();
+  });
+  t.teardown(() => proxy.close());
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const a = await node(t, 'node-a');
+  const address = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  for (let turns = 0; turns < 12; turns++) {
+    const link = a.links.dial(address);
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    a.links.close(link, 'changed my mind');
+  }
+  const kept = a.links.dial(address);
+  await until('the one that is kept is open', () => a.heard.opens.includes(kept));
+  await until('all others are gone', () => open === 2);
+  t.ok(seen > 2, 'some had come far enough to be seen');
+});
+
 t.test('what is no address is not dialled', async (t) => {
   const a = await node(t, 'node-a');
   const addresses = ['unix:/var/run/some.sock', 'nonsense', '', 'a b:1', 'xds:///x:1', '127.0.0.1'];
