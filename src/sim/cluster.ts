@@ -109,7 +109,7 @@ export class Cluster {
     const to = this.place(b);
     this.note('network', `resets the links of ${a.nodeId} and ${b.nodeId}`);
     for (const wire of endpoint?.wires ?? []) {
-      if (wire.acceptor !== null && wire.other(endpoint!).place === to) this.world.network.break(wire);
+      if (wire.acceptor?.place === to || wire.dialer.place === to) this.world.network.break(wire);
     }
   }
 

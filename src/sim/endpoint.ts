@@ -5,7 +5,7 @@ import type { Network, Place } from './network.js';
 import type { Host } from './time.js';
 import type { Wire } from './wire.js';
 
-/** A link from one side. */
+/** One end of a link. */
 interface Hold {
   readonly wire: Wire;
   /** Lanes whose end has arrived. */
@@ -33,22 +33,22 @@ export class Endpoint implements Links {
 
   /** Ids of open links, with the place at the other side. */
   openLinks(): { readonly link: LinkId; readonly to: Place }[] {
-    return this.wires
-      .filter((wire) => wire.acceptor !== null && wire.ending === null)
-      .map((wire) => ({ link: wire.id, to: wire.other(this).place }));
+    return [...this.held]
+      .filter(([, { wire }]) => wire.acceptor !== null && wire.ending === null)
+      .map(([link, { wire }]) => ({ link, to: wire.across(link).place }));
   }
 
   dial(address: string): LinkId {
     const wire = this.network.connect(this, address);
-    this.held.set(wire.id, { wire, ended: 0 });
-    return wire.id;
+    this.held.set(wire.dialerId, { wire, ended: 0 });
+    return wire.dialerId;
   }
 
   send(link: LinkId, lane: Lane, frames: readonly Frame[]): boolean {
     const hold = this.held.get(link);
     if (hold === undefined || hold.wire.pipes.length === 0) return false;
     if (hold.wire.ending !== null) return true;
-    return hold.wire.pipe(this, lane).send(frames);
+    return hold.wire.pipe(link, lane).send(frames);
   }
 
   close(link: LinkId, reason: string): void {
@@ -59,40 +59,42 @@ export class Endpoint implements Links {
     wire.given = true;
     if (wire.acceptor === null || wire.ending !== null) return;
     wire.ending = { end: 'ended', text: reason };
-    wire.pipe(this, 'control').send(null);
-    wire.pipe(this, 'data').send(null);
+    wire.pipe(link, 'control').send(null);
+    wire.pipe(link, 'data').send(null);
   }
 
-  /** This side accepted the link. */
+  /** This process accepted the link. */
   accept(wire: Wire): void {
-    this.held.set(wire.id, { wire, ended: 0 });
-    this.events?.opened(wire.id, null, wire.dialer.place.address);
+    this.held.set(wire.acceptorId, { wire, ended: 0 });
+    this.events?.opened(wire.acceptorId, null, wire.dialer.place.address);
   }
 
   /** The dial went through. */
   opened(wire: Wire): void {
-    if (this.held.has(wire.id)) this.events?.opened(wire.id, wire.address, wire.address);
+    if (this.held.has(wire.dialerId)) this.events?.opened(wire.dialerId, wire.address, wire.address);
   }
 
   /** The dial failed, or the link broke without the other side's word. */
-  lost(wire: Wire, end: LinkEnd, text: string): void {
-    if (this.held.delete(wire.id)) this.events?.closed(wire.id, end, text);
+  lost(link: LinkId, end: LinkEnd, text: string): void {
+    if (this.held.delete(link)) this.events?.closed(link, end, text);
   }
 
-  received(wire: Wire, lane: Lane, frames: readonly Frame[], sentAt: number): void {
-    if (!this.held.has(wire.id)) return;
-    this.network.watch(this, wire.other(this), lane, frames, sentAt);
-    this.events?.received(wire.id, lane, frames);
+  received(link: LinkId, lane: Lane, frames: readonly Frame[], sentAt: number): void {
+    const hold = this.held.get(link);
+    if (hold === undefined) return;
+    this.network.watch(this, hold.wire.across(link), lane, frames, sentAt);
+    this.events?.received(link, lane, frames);
   }
 
-  drained(wire: Wire, lane: Lane): void {
-    if (this.held.has(wire.id) && wire.ending === null) this.events?.drained(wire.id, lane);
+  drained(link: LinkId, lane: Lane): void {
+    const hold = this.held.get(link);
+    if (hold !== undefined && hold.wire.ending === null) this.events?.drained(link, lane);
   }
 
   /** The end of one lane has arrived; with both, the link is over for this side. */
-  laneEnded(wire: Wire): void {
-    const hold = this.held.get(wire.id);
+  laneEnded(link: LinkId): void {
+    const hold = this.held.get(link);
     if (hold === undefined || ++hold.ended < 2) return;
-    this.lost(wire, wire.ending!.end, wire.ending!.text);
+    this.lost(link, hold.wire.ending!.end, hold.wire.ending!.text);
   }
 }

@@ -21,6 +21,8 @@ export class LeaseWatch {
   constructor(
     private readonly time: VirtualTime,
     private readonly ledger: Ledger,
+    /** The process that now has that name. */
+    private readonly named: (nodeId: string) => SimNode,
     tuning: Partial<Tuning>,
   ) {
     this.graceMs = tuning.leaseGraceMs ?? DEFAULTS.leaseGraceMs;
@@ -28,7 +30,9 @@ export class LeaseWatch {
 
   /** A frame arrives. */
   see(to: SimNode, from: SimNode, frame: Frame, sentAt: number): void {
-    if (frame.kind === 'lookup') {
+    if (frame.kind === 'relay') {
+      for (const inner of frame.frames) this.see(this.named(frame.to), this.named(frame.from), inner, sentAt);
+    } else if (frame.kind === 'lookup') {
       numbered(this.questions, from).set(frame.id, frame.channel);
     } else if (frame.kind === 'lookupAnswer') {
       const asked = numbered(this.questions, to);

@@ -108,7 +108,8 @@ export class Network {
 
   /** Opens a link: a round trip, or an end that says why not. */
   connect(dialer: Endpoint, address: string): Wire {
-    const wire = new Wire(++this.lastLink, dialer, address);
+    this.lastLink += 2;
+    const wire = new Wire(this.lastLink, dialer, address);
     const deadline = this.time.now + DIAL_TIMEOUT_MS;
     this.time.at(deadline, dialer.host, () => {
       if (!wire.given) this.failDial(wire);
@@ -150,14 +151,14 @@ export class Network {
   /** The deadline of a dial passed. */
   private failDial(wire: Wire): void {
     wire.given = true;
-    if (wire.acceptor === null) wire.dialer.lost(wire, 'unreachable', 'no answer');
+    if (wire.acceptor === null) wire.dialer.lost(wire.dialerId, 'unreachable', 'no answer');
     else this.break(wire);
   }
 
   private endDial(wire: Wire, end: 'refused' | 'unreachable'): void {
     wire.given = true;
     const back = end === 'refused' ? this.latency() : 0;
-    this.time.at(this.time.now + back, wire.dialer.host, () => wire.dialer.lost(wire, end, end));
+    this.time.at(this.time.now + back, wire.dialer.host, () => wire.dialer.lost(wire.dialerId, end, end));
   }
 
   /** Resets a link: some of what is under way still arrives, and each side learns of the end in its own time. */

@@ -11,8 +11,8 @@ export function tell(
   breaches: readonly Breach[],
   print: (text: string) => void,
 ): void {
-  const [breach] = breaches;
-  const about = lines.filter((line) => line.channel === null || line.channel === breach?.channel);
+  const channel = breaches[0]?.channel ?? null;
+  const about = lines.filter((line) => channel === null || line.channel === null || line.channel === channel);
   const shown = about.slice(-MAX_LINES);
   for (const text of describeSwarm(swarm)) print(text);
   print('');
@@ -26,7 +26,7 @@ function describeSwarm({ profile, nodes, spare, together, latency, faults, load,
   const named = (values: object): string =>
     Object.entries(values)
       .filter(([, value]) => value !== 0)
-      .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toFixed(1)) : value}`)
+      .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(3)) : value}`)
       .join(', ');
   return [
     `profile ${profile}: ${nodes} nodes${spare > 0 ? `, up to ${spare} more` : ''}, started ${together ? 'together' : 'one by one'}`,

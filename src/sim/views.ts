@@ -6,13 +6,18 @@ import type { Cluster } from './cluster.js';
 import { type Ledger, type Moment, NEVER } from './ledger.js';
 import type { SimNode } from './node.js';
 
+interface Absence {
+  readonly from: Moment;
+  to: Moment;
+}
+
 /** One node's sight of the others. */
 interface Sight {
   digest: string;
   view: Set<SimNode>;
-  /** When it first had, and each time it lost, a process from its view. */
+  /** When it first had a process in its view, and from when until when it had removed it. */
   readonly first: Map<SimNode, Moment>;
-  readonly removed: Map<SimNode, Moment[]>;
+  readonly away: Map<SimNode, Absence[]>;
   /** Ready processes that no chain of views led to when the later of both became ready: two meshes from birth. */
   readonly apart: Set<SimNode>;
 }
@@ -38,12 +43,16 @@ export class Views {
       if (other !== undefined) sight.view.add(other);
     }
     const moment = this.ledger.moment();
-    for (const other of sight.view) if (!sight.first.has(other)) sight.first.set(other, moment);
+    for (const other of sight.view) {
+      if (!sight.first.has(other)) sight.first.set(other, moment);
+      else if (!before.has(other)) sight.away.get(other)!.at(-1)!.to = moment;
+    }
     for (const other of before) {
       if (sight.view.has(other)) continue;
-      const times = sight.removed.get(other);
-      if (times) times.push(moment);
-      else sight.removed.set(other, [moment]);
+      const absence = { from: moment, to: NEVER };
+      const absences = sight.away.get(other);
+      if (absences) absences.push(absence);
+      else sight.away.set(other, [absence]);
     }
     const { trace } = this.cluster.world;
     trace.mixText(digest);
@@ -68,16 +77,16 @@ export class Views {
     return this.sight(node).view;
   }
 
-  /** One of the two removed the other after `from` and not after `to`, or they were of two meshes that had not met by `from`. */
+  /** One of the two had removed the other at some moment in between, or they were of two meshes that had not met by `from`. */
   parted(a: SimNode, b: SimNode, from: Moment, to: Moment): boolean {
-    return this.removedBetween(a, b, from, to) || this.removedBetween(b, a, from, to) || this.strangers(a, b, from);
+    return this.away(a, b, from, to) || this.away(b, a, from, to) || this.strangers(a, b, from);
   }
 
-  private removedBetween(a: SimNode, b: SimNode, from: Moment, to: Moment): boolean {
+  private away(a: SimNode, b: SimNode, from: Moment, to: Moment): boolean {
     return (
       this.sight(a)
-        .removed.get(b)
-        ?.some((at) => at > from && at <= to) ?? false
+        .away.get(b)
+        ?.some((absence) => absence.from <= to && absence.to > from) ?? false
     );
   }
 
@@ -89,7 +98,7 @@ export class Views {
   private sight(node: SimNode): Sight {
     let sight = this.sights.get(node);
     if (sight === undefined) {
-      sight = { digest: '', view: new Set([node]), first: new Map(), removed: new Map(), apart: new Set() };
+      sight = { digest: '', view: new Set([node]), first: new Map(), away: new Map(), apart: new Set() };
       this.sights.set(node, sight);
     }
     return sight;

@@ -26,6 +26,9 @@ export class Pipe {
     readonly lane: Lane,
     readonly from: Endpoint,
     readonly to: Endpoint,
+    /** The link's ids at both ends. */
+    private readonly fromId: LinkId,
+    private readonly toId: LinkId,
   ) {}
 
   /** False when the lane is full now. */
@@ -67,10 +70,10 @@ export class Pipe {
     if (this.full && 2 * this.underWay.length <= this.network.laneBatches) {
       this.full = false;
       const { time } = this.network;
-      time.at(time.now, this.from.host, () => this.from.drained(this.wire, this.lane));
+      time.at(time.now, this.from.host, () => this.from.drained(this.fromId, this.lane));
     }
-    if (frames === null) this.to.laneEnded(this.wire);
-    else this.to.received(this.wire, this.lane, frames, sentAt);
+    if (frames === null) this.to.laneEnded(this.toId);
+    else this.to.received(this.toId, this.lane, frames, sentAt);
   }
 }
 
@@ -84,27 +87,35 @@ export class Wire {
   ending: { readonly end: LinkEnd; readonly text: string } | null = null;
 
   constructor(
-    readonly id: LinkId,
+    /** Its id at the dialer's end. */
+    readonly dialerId: LinkId,
     readonly dialer: Endpoint,
     readonly address: string,
   ) {}
 
+  /** Its id at the acceptor's end. A process may dial itself, so each end has its own. */
+  get acceptorId(): LinkId {
+    return this.dialerId + 1;
+  }
+
   open(network: Network, acceptor: Endpoint): void {
     this.acceptor = acceptor;
-    const { dialer } = this;
+    const { dialer, dialerId, acceptorId } = this;
     this.pipes = [
-      new Pipe(network, this, 'control', dialer, acceptor),
-      new Pipe(network, this, 'data', dialer, acceptor),
-      new Pipe(network, this, 'control', acceptor, dialer),
-      new Pipe(network, this, 'data', acceptor, dialer),
+      new Pipe(network, this, 'control', dialer, acceptor, dialerId, acceptorId),
+      new Pipe(network, this, 'data', dialer, acceptor, dialerId, acceptorId),
+      new Pipe(network, this, 'control', acceptor, dialer, acceptorId, dialerId),
+      new Pipe(network, this, 'data', acceptor, dialer, acceptorId, dialerId),
     ];
   }
 
-  pipe(from: Endpoint, lane: Lane): Pipe {
-    return this.pipes[(from === this.dialer ? 0 : 2) + (lane === 'control' ? 0 : 1)];
+  /** Out of the end with that id. */
+  pipe(end: LinkId, lane: Lane): Pipe {
+    return this.pipes[(end === this.dialerId ? 0 : 2) + (lane === 'control' ? 0 : 1)];
   }
 
-  other(side: Endpoint): Endpoint {
-    return side === this.dialer ? this.acceptor! : this.dialer;
+  /** Who is at the other end. */
+  across(end: LinkId): Endpoint {
+    return end === this.dialerId ? this.acceptor! : this.dialer;
   }
 }

@@ -14,6 +14,7 @@ export class Workload {
   stopped = false;
   readonly channels: readonly string[];
   private readonly subscribers = new Map<SimNode, SimSubscriber[]>();
+  private readonly drained = new Set<SimNode>();
   /** Sites that publish to one channel all the time, by site index. */
   private readonly hot: { readonly site: number; readonly channel: string }[] = [];
 
@@ -53,6 +54,7 @@ export class Workload {
   }
 
   private churn(node: SimNode): void {
+    if (this.drained.has(node)) return;
     if (!this.ledger.readyAt.has(node) && !this.random.chance(0.05)) return;
     const subscriber = this.random.pick(this.subscribers.get(node)!);
     const channel = this.random.pick(this.channels);
@@ -78,8 +80,9 @@ export class Workload {
       this.ledger.breach('subscriptions last', `${subscriber.id} was no longer subscribed to ${channel}`, channel);
   }
 
-  /** The node closes its clients. */
+  /** The node closes its clients; it gets no new ones. */
   drain(node: SimNode): void {
+    this.drained.add(node);
     for (const subscriber of this.subscribers.get(node) ?? []) {
       for (const subscription of [...subscriber.subscriptions.values()]) this.ledger.ended(subscription);
       node.mesh.unsubscribeAll(subscriber);
