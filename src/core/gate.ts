@@ -57,22 +57,36 @@ export class Gate {
     return reasons;
   }
 
-  /** The seed phase: each seed answered or failed, and somebody was met, or nobody is there to be met. */
+  /**
+   * The seed phase: each seed has answered or failed, and somebody was met who is ready and so knows everybody. Where all
+   * are joining, they wait a while before they begin a mesh together, since one of them may be about to find the mesh that
+   * is there already; so does a node that meets nobody.
+   */
   private seedReasons(): string[] {
-    if (this.seeds.size === 0) return [];
+    const { inView } = this.peers;
     const ends = [...this.seeds.values()];
+    if (ends.length === 0) return [];
     const waiting = [...this.seeds].filter(([, end]) => end === null).map(([address]) => address);
-    if (this.peers.inView.length > 0) {
-      return waiting.length > 0 ? [`no answer from seed ${waiting.join(', ')} yet`] : [];
+    if (inView.length > 0 && waiting.length > 0) return [`no answer from seed ${waiting.join(', ')} yet`];
+    if (inView.some(({ session }) => session?.peerReady)) return [];
+    const patience = ends.every((end) => end !== null && ANSWERS.has(end))
+      ? this.limits.seedsRefusedMs
+      : this.limits.seedsUnreachableMs;
+    if (inView.length > 0) {
+      return this.waited(patience) ? [] : ['everybody met so far is joining as well'];
     }
     for (const [address, end] of this.seeds) {
       if (end === 'denied' || end === 'rejected') return [`seed ${address} refuses this node; see the log`];
     }
-    const alone = ends.every((end) => end === 'refused' || end === 'self');
-    const patience = alone ? this.limits.seedsRefusedMs : this.limits.seedsUnreachableMs;
-    if (this.clock.now() - this.startedAt >= patience) return [];
-    return [
-      `no seed has answered yet: ${[...this.seeds].map(([address, end]) => `${address} ${end ?? 'dialing'}`).join(', ')}`,
-    ];
+    if (this.waited(patience)) return [];
+    const states = [...this.seeds].map(([address, end]) => `${address} ${end ?? 'dialing'}`);
+    return [`no seed has answered yet: ${states.join(', ')}`];
+  }
+
+  private waited(ms: number): boolean {
+    return this.clock.now() - this.startedAt >= ms;
   }
 }
+
+/** Ends of a dial that say for sure who is there, or that nobody is. */
+const ANSWERS: ReadonlySet<DialEnd> = new Set<DialEnd>(['refused', 'self', 'open', 'redirect', 'accused']);

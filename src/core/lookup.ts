@@ -32,6 +32,8 @@ interface HeldLease {
 export interface PublisherSide {
   lease: HeldLease | null;
   readonly queue: Queued[];
+  /** Publishes that went through the queue and left it. */
+  left: number;
   /** The look-up under way: when its first question left, and what ends it. */
   startedAt: number | null;
   /** Numbers the look-ups, so that what is late for one does not meddle with the next. */
@@ -43,7 +45,7 @@ export interface PublisherSide {
   since: number;
 }
 
-/** One question to one owner. `covers`: so many of the queued publishes had begun when it left, and the answer is good for them. */
+/** One question to one owner. The answer is good for the publishes that had begun when it left: the first `covers` since the channel's record was made. */
 interface Question {
   readonly channel: Channel;
   readonly owner: Peer;
@@ -146,7 +148,16 @@ export class Lookups {
 
   private sideOf(channel: Channel, now: number): PublisherSide {
     if (channel.publisher === null) {
-      channel.publisher = { lease: null, queue: [], startedAt: null, look: 0, asked: new Set(), count: 0, since: now };
+      channel.publisher = {
+        lease: null,
+        queue: [],
+        left: 0,
+        startedAt: null,
+        look: 0,
+        asked: new Set(),
+        count: 0,
+        since: now,
+      };
       this.sides.add(channel);
       this.sweepLater();
     }
@@ -195,7 +206,14 @@ export class Lookups {
       const id = ++this.lastQuestion;
       const { session } = owner;
       const sentAt = this.ports.clock.now();
-      this.questions.set(id, { channel, owner, session, sentAt, look: side.look, covers: side.queue.length });
+      this.questions.set(id, {
+        channel,
+        owner,
+        session,
+        sentAt,
+        look: side.look,
+        covers: side.left + side.queue.length,
+      });
       this.ports.clock.after(this.limits.publishTimeoutMs, () => this.questions.delete(id));
       const lease = side.count >= this.limits.leaseFromPerSecond;
       owner.outbox.sendControl({ kind: 'lookup', id, channel: channel.name, digest: this.peers.digest, lease });
@@ -219,7 +237,7 @@ export class Lookups {
       const from = this.without === 'holder-clock-from-sending' ? this.ports.clock.now() : sentAt;
       this.keep(channel, { owner: peer, session: question.session, digest, until: from + leaseMs, rows });
     }
-    const served = this.leased(channel) === null ? covers : side.queue.length;
+    const served = this.leased(channel) === null ? covers - side.left : side.queue.length;
     this.serve(channel, side, served, (queued) => this.forwarding.sendTo(rows, queued));
   }
 
@@ -237,6 +255,7 @@ export class Lookups {
     let sent = 0;
     while (sent < count && send(side.queue[sent])) side.queue[sent++].pending?.settle(0, 0);
     side.queue.splice(0, sent);
+    side.left += sent;
     this.queued -= sent;
     if (sent < count) return;
     side.startedAt = null;

@@ -54,6 +54,7 @@ export const METRICS = {
   publishes_waiting: { type: 'gauge', help: 'Publishes that wait for a look-up.' },
   subscribes_waiting: { type: 'gauge', help: 'Subscribes that wait until the whole mesh knows.' },
   lua_callbacks_total: { type: 'counter', help: 'Lua callbacks that were started, by name.', label: 'callback' },
+  lua_pauses_total: { type: 'counter', help: 'Times reading from a client paused because its callbacks wait.' },
   lua_errors_total: { type: 'counter', help: 'Lua callbacks that ended with an error, by name.', label: 'callback' },
   lua_callback_seconds: {
     type: 'histogram',
