@@ -52,7 +52,6 @@ export class Stack {
   readonly rawSetI: LuaExports['lua_rawseti'];
   readonly rawGet: LuaExports['lua_rawget'];
   readonly rawGetI: LuaExports['lua_rawgeti'];
-  readonly rawLength: LuaExports['lua_rawlen'];
   readonly type: LuaExports['lua_type'];
   readonly isInteger: LuaExports['lua_isinteger'];
   readonly toBoolean: LuaExports['lua_toboolean'];
@@ -83,7 +82,6 @@ export class Stack {
     this.rawSetI = lua.lua_rawseti;
     this.rawGet = lua.lua_rawget;
     this.rawGetI = lua.lua_rawgeti;
-    this.rawLength = lua.lua_rawlen;
     this.type = lua.lua_type;
     this.isInteger = lua.lua_isinteger;
     this.toBoolean = lua.lua_toboolean;
@@ -157,6 +155,9 @@ export class Stack {
   }
   checkTable(L: number, at: number): void {
     this.lua.luaL_checktype(L, at, LUA_TYPE.table);
+  }
+  rawLength(L: number, at: number): number {
+    return Number(this.lua.lua_rawlen(L, at));
   }
   toInteger(L: number, at: number): bigint {
     return this.lua.lua_tointegerx(L, at, 0);

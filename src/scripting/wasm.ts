@@ -6,17 +6,19 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { allocatorModule, LARGE_BLOCK_BYTES } from './allocator.js';
+import { allocatorModule } from './allocator.js';
 import { compile, instantiate, type WasmInstance, type WasmMemory, type WasmModule } from './webassembly.js';
 
 /** The exports of the Lua build that are used here. Pointers and lua_States are numbers, Lua integers are BigInt. */
 export interface LuaExports {
   readonly memory: WasmMemory;
+  stackSave(): number;
+  stackRestore(pointer: number): void;
   malloc(size: number): number;
   free(pointer: number): void;
   lua_newstate(allocate: number, own: number): number;
   lua_newthread(L: number): number;
-  lua_resetthread(L: number): number;
+  lua_resetthread(L: number, from: number): number;
   lua_gettop(L: number): number;
   lua_settop(L: number, top: number): void;
   lua_checkstack(L: number, slots: number): number;
@@ -41,7 +43,7 @@ export interface LuaExports {
   lua_rawseti(L: number, at: number, n: bigint): void;
   lua_rawget(L: number, at: number): number;
   lua_rawgeti(L: number, at: number, n: bigint): number;
-  lua_rawlen(L: number, at: number): number;
+  lua_rawlen(L: number, at: number): bigint;
   lua_rawequal(L: number, a: number, b: number): number;
   lua_next(L: number, at: number): number;
   lua_type(L: number, at: number): number;
@@ -53,6 +55,12 @@ export interface LuaExports {
   lua_topointer(L: number, at: number): number;
   lua_touserdata(L: number, at: number): number;
   lua_error(L: number): number;
+  lua_concat(L: number, count: number): void;
+  lua_tothread(L: number, at: number): number;
+  lua_pcallk(L: number, args: number, results: number, handler: number, context: number, continuation: number): number;
+  lua_gethookcount(L: number): number;
+  lua_iscfunction(L: number, at: number): number;
+  lua_setupvalue(L: number, at: number, n: number): number;
   lua_resume(L: number, from: number, args: number, results: number): number;
   lua_yieldk(L: number, values: number, context: number, continuation: number): number;
   lua_isyieldable(L: number): number;
@@ -86,8 +94,6 @@ interface Runtime {
   };
   __wasm_call_ctors(): void;
   emscripten_stack_init(): void;
-  stackSave(): number;
-  stackRestore(pointer: number): void;
   setThrew(threw: number, value: number): void;
   realloc(pointer: number, size: number): number;
 }
@@ -164,7 +170,7 @@ async function instantiateLua(module: WasmModule, limits: WasmLimits): Promise<W
     imports[from] ??= {};
     imports[from][name] = absent(name);
   }
-  let runtime: Runtime & { readonly memory: WasmMemory };
+  let runtime: Runtime & LuaExports;
   Object.assign(imports.env, {
     /** C's setjmp: calls a function and notes whether it was left by a longjmp. */
     invoke_vii(fn: number, a: number, b: number): void {
@@ -180,6 +186,10 @@ async function instantiateLua(module: WasmModule, limits: WasmLimits): Promise<W
     /** C's longjmp: how Lua raises an error and yields. */
     _emscripten_throw_longjmp(): never {
       throw UNWIND;
+    },
+    /** An error outside of any protected call: in our own pushes, when the memory limit is reached. */
+    abort(): never {
+      throw new LuaPanic();
     },
     emscripten_date_now: () => Date.now(),
     emscripten_resize_heap(bytes: number): number {
@@ -209,6 +219,14 @@ async function instantiateLua(module: WasmModule, limits: WasmLimits): Promise<W
   return instance;
 }
 
+/** Thrown out of a call that allocates while no Lua runs and there is no memory left. The coroutine it was for is not usable any more. */
+export class LuaPanic extends Error {
+  override readonly name = 'LuaPanic';
+  constructor() {
+    super('not enough memory');
+  }
+}
+
 /** What a longjmp throws. Passes through host functions, which must not catch it. */
 export const UNWIND = Number.POSITIVE_INFINITY;
 
@@ -230,5 +248,3 @@ async function trampolines(): Promise<(kind: 'function' | 'hook', fn: unknown) =
   const modules = { function: await build([1, I32, 1, I32]), hook: await build([2, I32, I32, 0]) };
   return (kind, fn) => modules[kind].instantiateNow({ e: { f: fn } }).exports.f;
 }
-
-export { LARGE_BLOCK_BYTES };

@@ -1,0 +1,109 @@
+/**
+ * The CPU limit: how long Lua may run before it waits or ends. Lua calls `hook` every so many instructions; from the deadline on
+ * every instruction of the callback raises, so that a pcall around the loop does not go on. What one instruction may cost is
+ * not the same everywhere: comparing two strings of 50 MB takes 20 ms, so the more large blocks the VM holds, the more
+ * often the hook looks at the clock.
+ */
+
+import { LARGE_BLOCK_BYTES } from './allocator.js';
+import type { Stack } from './stack.js';
+import { ScriptError } from './stack.js';
+
+const MASK_COUNT = 8;
+/** Instructions between two looks at the clock: about 0.1 ms. */
+const PERIOD = 10_000;
+const SHORTEST_PERIOD = 20;
+/** Bytes that may be touched between two looks. */
+const BYTES_PER_LOOK = 200_000_000;
+
+export class CpuLimit {
+  /** The coroutine that runs now: the callback's, or one that its script made and resumed. */
+  running = 0;
+  /** Set once the limit is passed, until the callback has ended. */
+  stopping = false;
+  private deadline = 0;
+  private largeBytes = 0;
+  private period = PERIOD;
+  private hook = 0;
+  private stack!: Stack;
+
+  constructor(private readonly limitMs: number) {}
+
+  /** Gives the pointer of `onHook` and the main state, whose hook all coroutines inherit. */
+  attach(stack: Stack, hook: number, L: number): void {
+    this.stack = stack;
+    this.hook = hook;
+    stack.lua.lua_sethook(L, hook, MASK_COUNT, PERIOD);
+  }
+
+  /** A callback begins or goes on. The clock is read when the hook comes by for the first time, not for each message. */
+  begin(L: number): void {
+    this.deadline = 0;
+    this.running = L;
+  }
+
+  /** A callback waits or has ended. */
+  end(): void {
+    this.running = 0;
+    if (!this.stopping) return;
+    this.stopping = false;
+  }
+
+  /** Back to the usual period, for a coroutine that was stopped and is used again. */
+  calm(L: number): void {
+    this.stack.lua.lua_sethook(L, this.hook, MASK_COUNT, this.period);
+  }
+
+  /** Called by Lua between two instructions of `L`. */
+  onHook(L: number): void {
+    if (this.stopping || this.over()) this.stop(L);
+    else if (this.period !== PERIOD || this.stack.lua.lua_gethookcount(L) !== PERIOD) this.calm(L);
+  }
+
+  /** Looks at the clock before something native that takes its time. Throws when the time is over. */
+  tick(): void {
+    if (this.stopping || this.over()) {
+      this.stopping = true;
+      throw new ScriptError(this.text());
+    }
+  }
+
+  /** A block of Lua's changes its size (0: was not there, is gone); at least one of the two is large. */
+  onLarge(oldBytes: number, newBytes: number): boolean {
+    const before = oldBytes >= LARGE_BLOCK_BYTES ? oldBytes : 0;
+    this.largeBytes = Math.max(0, this.largeBytes - before + (newBytes >= LARGE_BLOCK_BYTES ? newBytes : 0));
+    this.period = Math.max(SHORTEST_PERIOD, Math.min(PERIOD, Math.floor(BYTES_PER_LOOK / this.largeBytes)));
+    if (newBytes > before && this.running !== 0) {
+      const over = this.stopping || this.over();
+      if (over || this.period < PERIOD) {
+        this.stack.lua.lua_sethook(this.running, this.hook, MASK_COUNT, over ? 1 : this.period);
+      }
+    }
+    return true;
+  }
+
+  /** Whether strings are short enough that comparing some thousand of them takes no time. */
+  get quick(): boolean {
+    return this.largeBytes === 0;
+  }
+
+  private over(): boolean {
+    const now = performance.now();
+    if (this.deadline === 0) this.deadline = now + this.limitMs;
+    return now >= this.deadline;
+  }
+
+  private stop(L: number): void {
+    this.stopping = true;
+    const { lua } = this.stack;
+    lua.lua_sethook(L, this.hook, MASK_COUNT, 1);
+    lua.luaL_where(L, 0);
+    this.stack.pushText(L, this.text());
+    lua.lua_concat(L, 2);
+    lua.lua_error(L);
+  }
+
+  private text(): string {
+    return `stopped: ran longer than ${this.limitMs} ms without waiting (lua.cpuLimitMs)`;
+  }
+}

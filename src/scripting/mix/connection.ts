@@ -1,0 +1,158 @@
+/** The methods of `conn`, and `mix.connection`, `mix.websocket`, `mix.socket.tcp` that give one. Run once per VM: objects survive a reload. */
+import { isUtf8 } from 'node:buffer';
+import { channelProblem } from '../../core/channel.js';
+import type { SubscribeOutcome } from '../../core/message.js';
+import type { ConnectionState, Connections } from '../connection-state.js';
+import type { ScriptHost } from '../roles.js';
+import { ScriptError, type Stack } from '../stack.js';
+import type { HostFunction, MakeModule, ModuleHost } from './module.js';
+
+/** Why a send did not happen, for scripts. */
+export const SEND_PROBLEMS = {
+  dropped: 'dropped: the client is over its outbound bound',
+  slow_consumer: 'slow consumer: the client is over its outbound bound and is being closed',
+  closed: 'connection closed',
+  refused: 'protocol_encode failed',
+} as const;
+
+const SUBSCRIBE_PROBLEMS: Readonly<Record<Extract<SubscribeOutcome, { ok: false }>['reason'], string>> = {
+  timeout: 'timeout: the mesh did not acknowledge the subscription in time',
+  not_ready: 'this node has not joined the mesh yet',
+  limit: 'too many subscriptions on this connection (maxSubscriptions)',
+  closed: 'connection closed',
+};
+
+const NORMAL_CLOSE = 1000;
+
+/** The type argument at `at`: true for "binary", false for "text" or nothing. */
+export function isBinary(stack: Stack, L: number, at: number): boolean {
+  if (stack.isNil(L, at)) return false;
+  const type = stack.checkText(L, at);
+  if (type === 'binary') return true;
+  if (type === 'text') return false;
+  throw new ScriptError(`bad argument #${at} (type must be "text" or "binary", not "${type.slice(0, 20)}")`);
+}
+
+export const NOT_UTF8 = 'data is not valid UTF-8: send it as "binary"';
+
+/** Methods that reach the host, by name; those over the context are in CONTEXT_LUA. */
+export function connectionMethods(
+  { stack, wait }: ModuleHost,
+  connections: Connections,
+  host: ScriptHost,
+): Record<string, HostFunction> {
+  const problem = (L: number, text: string | null): number => {
+    if (text === null) stack.pushNil(L);
+    else stack.pushText(L, text);
+    return 1;
+  };
+  return {
+    client_id(L) {
+      connections.pushId(L);
+      return 1;
+    },
+    remote_addr(L) {
+      connections.pushAddress(L);
+      return 1;
+    },
+    send(L) {
+      const connection = connections.at(L)?.connection;
+      const binary = isBinary(stack, L, 3);
+      const payload = stack.checkBytes(L, 2);
+      if (connection === undefined) return problem(L, SEND_PROBLEMS.closed);
+      if (!binary && connection.protocol === 'websocket' && !isUtf8(payload)) return problem(L, NOT_UTF8);
+      const outcome = connection.send(payload, binary);
+      return problem(L, outcome === 'sent' ? null : SEND_PROBLEMS[outcome]);
+    },
+    close(L) {
+      const connection = connections.at(L)?.connection;
+      const code = stack.optNumber(L, 2) ?? NORMAL_CLOSE;
+      const reason = stack.optText(L, 3) ?? '';
+      if (!(code === NORMAL_CLOSE || (Number.isInteger(code) && code >= 1001 && code <= 4999))) {
+        throw new ScriptError(`bad argument #1 to 'close' (code must be 1000 to 4999, not ${code})`);
+      }
+      connection?.close(code, reason);
+      return 0;
+    },
+    subscribe(L) {
+      const connection = connections.at(L)?.connection;
+      const channels = channelsAt(stack, L);
+      if (typeof channels === 'string') return problem(L, channels);
+      if (connection === undefined || !connection.isOpen) return problem(L, SEND_PROBLEMS.closed);
+      return wait(L, (resume) => {
+        let left = channels.length;
+        let failed: string | null = null;
+        const one = (outcome: SubscribeOutcome): void => {
+          if (!outcome.ok) failed ??= SUBSCRIBE_PROBLEMS[outcome.reason];
+          if (--left === 0) resume((L) => problem(L, failed));
+        };
+        for (const channel of channels) host.subscribe(connection, channel, one);
+      });
+    },
+    unsubscribe(L) {
+      const connection = connections.at(L)?.connection;
+      if (stack.getTop(L) === 1) {
+        if (connection !== undefined) host.unsubscribeAll(connection);
+        return problem(L, null);
+      }
+      const channels = channelsAt(stack, L);
+      if (typeof channels === 'string') return problem(L, channels);
+      if (connection !== undefined) for (const channel of channels) host.unsubscribe(connection, channel);
+      return problem(L, null);
+    },
+    clear_buffer(L) {
+      connections.at(L)?.framing?.clear();
+      return 0;
+    },
+  };
+}
+
+/** The channels from argument 2 on, or what is wrong with one. */
+function channelsAt(stack: Stack, L: number): string[] | string {
+  const channels: string[] = [];
+  const top = stack.getTop(L);
+  for (let at = 2; at <= top; at++) {
+    if (!isUtf8(stack.checkBytes(L, at))) return `channel #${at - 1} is not valid UTF-8`;
+    const channel = stack.checkText(L, at);
+    const wrong = channelProblem(channel);
+    if (wrong !== null) return wrong;
+    channels.push(channel);
+  }
+  return channels.length === 0 ? 'no channel was named' : channels;
+}
+
+/** `mix.websocket` or `mix.socket.tcp`, whichever the server is, and `mix.connection`. */
+export function connectionLookups(
+  protocol: 'websocket' | 'socket',
+  current: () => ConnectionState | null,
+  connections: Connections,
+  host: ScriptHost,
+): MakeModule {
+  return ({ stack }) => {
+    const mine =
+      (asked: 'websocket' | 'socket'): HostFunction =>
+      (L) => {
+        const state = current();
+        if (protocol !== asked) return stack.pushFailure(L, `this is a ${protocol} server`);
+        if (state === null) return stack.pushFailure(L, 'this callback belongs to no connection');
+        connections.push(L, state);
+        return 1;
+      };
+    return {
+      functions: {
+        'mix.websocket': mine('websocket'),
+        'mix.socket.tcp': mine('socket'),
+        'mix.connection'(L) {
+          const id = stack.checkText(L, 1);
+          const found = host.connection(id)?.script as ConnectionState | undefined;
+          if (found === undefined || found === null)
+            return stack.pushFailure(L, `no connection ${id.slice(0, 32)} on this node`);
+          if (!connections.has(found))
+            return stack.pushFailure(L, `connection ${id} belongs to another server of this node`);
+          connections.push(L, found);
+          return 1;
+        },
+      },
+    };
+  };
+}
