@@ -88,7 +88,7 @@ interface ChannelAnswer {
 export async function channel(options: ClientOptions & { json?: boolean }, name: string, print: Print): Promise<void> {
   const report = (await call(options, `/v1/channels/${encodeURIComponent(name)}`)) as ChannelAnswer;
   if (options.json) return print(JSON.stringify(report));
-  const nodes = new Set([...Object.keys(report.subscribers), ...report.route.map((to) => to.nodeId)]);
+  const nodes = new Set([...Object.keys(report.subscribers), ...report.owners, ...report.route.map((to) => to.nodeId)]);
   const rows = [...nodes]
     .sort()
     .map((node) => [

@@ -35,6 +35,7 @@ export async function start(options: StartOptions, print: (text: string) => void
     throw error;
   }
   takeOverChanges(origins, node);
+  endOnBugs(node);
   await Promise.race([
     node.ready.then(() => {
       const report: Report = { kind: 'ready', addresses: node.addresses };
@@ -44,6 +45,14 @@ export async function start(options: StartOptions, print: (text: string) => void
     node.closed,
     untilSignal(node),
   ]);
+}
+
+/** What nobody caught is a bug: one clear line, and an end that whoever restarts processes can see. */
+function endOnBugs(node: RunningNode): void {
+  process.on('uncaughtException', (error) => {
+    node.log.error('this is a bug; the process ends', { error: error.message, stack: error.stack });
+    process.exit(EXIT.bug);
+  });
 }
 
 /** Leaves the mesh politely at the first SIGTERM or SIGINT; ends at once at the second. */
@@ -60,6 +69,8 @@ async function untilSignal(node: RunningNode): Promise<void> {
     process.on('disconnect', stop);
   });
   await node.close();
+  // Our own disconnect is no second wish to end.
+  process.removeAllListeners('disconnect');
   if (process.connected) process.disconnect();
 }
 

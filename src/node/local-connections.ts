@@ -1,0 +1,86 @@
+/** The connections of this node as other nodes and the API reach them: send to one, or call something on one. */
+import type { CallName } from '../api/roles.js';
+import { channelProblem } from '../core/channel.js';
+import type { Mesh } from '../core/mesh.js';
+import type { LocalConnections, ReachOutcome } from '../core/reach.js';
+import type { Connection, SendOutcome } from '../gateway/roles.js';
+
+/** The part of a script that the API can reach: a connection's context. */
+export interface ContextKeeper {
+  setContextValue(connection: Connection, key: string, value: unknown): void;
+  setContext(connection: Connection, value: Readonly<Record<string, unknown>>): void;
+}
+
+const WHY_NOT: Readonly<Record<Exclude<SendOutcome, 'sent'>, string>> = {
+  dropped: 'it is over its outbound bound and the message was dropped',
+  slow_consumer: 'it is over its outbound bound and is being closed',
+  closed: 'it is being closed',
+  refused: 'protocol_encode of its script failed',
+};
+
+const OK: ReachOutcome = { ok: true };
+
+export function createLocalConnections(
+  mesh: Mesh,
+  connection: (clientId: string) => Connection | undefined,
+  scriptOf: (connection: Connection) => ContextKeeper,
+): LocalConnections {
+  return {
+    send(clientId, payload, binary) {
+      const found = connection(clientId);
+      if (!found) return null;
+      const outcome = found.deliver(payload, binary);
+      return outcome === 'sent'
+        ? OK
+        : { ok: false, reason: 'refused', text: `connection ${clientId}: ${WHY_NOT[outcome]}` };
+    },
+    call(clientId, name, args, done) {
+      const found = connection(clientId);
+      if (!found) return false;
+      CALLS[name as CallName](found, args, { mesh, script: scriptOf(found) }, done);
+      return true;
+    },
+  };
+}
+
+type Call = (
+  connection: Connection,
+  args: readonly unknown[],
+  parts: { mesh: Mesh; script: ContextKeeper },
+  done: (outcome: ReachOutcome) => void,
+) => void;
+
+/** What `conn.call` can do; the API has checked names and types before (api/operations.ts). */
+const CALLS: Readonly<Record<CallName, Call>> = {
+  set_context_value(connection, [key, value], { script }, done) {
+    script.setContextValue(connection, String(key), value);
+    done(OK);
+  },
+  set_context(connection, [value], { script }, done) {
+    script.setContext(connection, value as Readonly<Record<string, unknown>>);
+    done(OK);
+  },
+  subscribe(connection, channels, { mesh }, done) {
+    const problem = channels.map(channelProblem).find((text) => text !== null);
+    if (problem) return done({ ok: false, reason: 'invalid', text: problem });
+    let open = channels.length;
+    let failed: string | null = null;
+    if (open === 0) return done({ ok: false, reason: 'invalid', text: 'subscribe needs at least one channel' });
+    for (const channel of channels as readonly string[]) {
+      mesh.subscribe(connection, channel, (outcome) => {
+        if (!outcome.ok) failed ??= `${channel}: ${outcome.reason}`;
+        open -= 1;
+        if (open === 0) done(failed === null ? OK : { ok: false, reason: 'refused', text: failed });
+      });
+    }
+  },
+  unsubscribe(connection, channels, { mesh }, done) {
+    if (channels.length === 0) mesh.unsubscribeAll(connection);
+    for (const channel of channels) mesh.unsubscribe(connection, String(channel));
+    done(OK);
+  },
+  close(connection, [code, reason], _parts, done) {
+    connection.close(typeof code === 'number' ? code : undefined, typeof reason === 'string' ? reason : undefined);
+    done(OK);
+  },
+};
