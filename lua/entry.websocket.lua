@@ -23,8 +23,8 @@ end
 
 function operations.publish(_, request)
   if type(request.data) ~= "string" then return { error = 'publish: "data" must be a string' } end
-  local success, fail = mix.mesh.publish(request.channel, request.data)
-  if not success then return { error = "publish: " .. fail } end
+  local success, fail, err = mix.mesh.publish(request.channel, request.data)
+  if err then return { error = "publish: " .. err } end
   return { op = "publish", success = success, fail = fail }
 end
 
