@@ -46,7 +46,7 @@ export async function startExample(name, { free = false } = {}) {
     return {
       backend: `http://127.0.0.1:${backend.port}`,
       lumesh,
-      clients: node.addresses.clients[0].replace(/^.*:\/\//, '').replace('0.0.0.0', '127.0.0.1'),
+      clients: node.addresses.clients[0].replace(/^.*:/, '127.0.0.1:'),
       stop,
     };
   } catch (error) {
