@@ -41,19 +41,17 @@ export function serializeBatch(batch: unknown): Buffer {
   return batch as Buffer;
 }
 
+/** One write is about this large at most, so that a client that stops reading holds little. */
+const WRITE_BYTES = 256 * 1024;
+
 export class FramedWriter {
   private messages: Buffer[] = [];
   private bytes = 0;
   /** A write is under way, or waits for the end of the turn. */
   private busy = false;
   private readonly write = (): void => {
-    const { messages, bytes } = this;
-    this.busy = messages.length > 0;
-    if (this.busy) {
-      this.messages = [];
-      this.bytes = 0;
-      this.sink.write(new Batch(messages, bytes), this.write);
-    }
+    this.busy = this.messages.length > 0;
+    if (this.busy) this.sink.write(this.nextBatch(), this.write);
     this.progressed();
   };
 
@@ -78,5 +76,24 @@ export class FramedWriter {
     if (this.busy) return;
     this.busy = true;
     setImmediate(this.write);
+  }
+
+  /** Forgets what waits. */
+  discard(): void {
+    this.messages = [];
+    this.bytes = 0;
+  }
+
+  private nextBatch(): Batch {
+    let messages = this.messages;
+    let bytes = this.bytes;
+    if (bytes > WRITE_BYTES) {
+      let count = 0;
+      for (bytes = 0; bytes < WRITE_BYTES; count++) bytes += HEADER_BYTES + messages[count].length;
+      this.messages = messages.slice(count);
+      messages = messages.slice(0, count);
+    } else this.messages = [];
+    this.bytes -= bytes;
+    return new Batch(messages, bytes);
   }
 }

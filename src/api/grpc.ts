@@ -182,6 +182,7 @@ export class GrpcApi {
       if (writer.waiting > limits.maxBackpressureBytes) {
         over = true;
         backplane.meter.count('drops_total', 1, 'slow_back_end');
+        writer.discard();
         setImmediate(() => backEnd.unsubscribeAll());
         end(new MeshError('overloaded', 'this stream was not read fast enough (api.maxBackpressureBytes)'));
         return false;

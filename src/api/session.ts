@@ -30,6 +30,7 @@ export interface SessionSocket {
 
 /** Requests of one connection that may wait for their outcome at the same time. */
 const MAX_UNDER_WAY = 65_536;
+const SLOW = 1013;
 const SUCCESS = '{"s":true}';
 const NO_PARAMS: Params = {};
 
@@ -55,9 +56,12 @@ export class Session implements Consumer {
   private socket: SessionSocket | null = null;
   private readonly bucket: TokenBucket | null;
   private readonly late: string[] = [];
+  private lateBytes = 0;
+  private slow = false;
   private readonly writeLate = (): void => {
     for (const text of this.late) this.socket?.send(text, false);
     this.late.length = 0;
+    this.lateBytes = 0;
   };
   /** True while a message is handled: uWebSockets.js has the socket corked then, so writing at once costs nothing extra. */
   private corked = false;
@@ -151,8 +155,12 @@ export class Session implements Consumer {
   /** Writes at once where that is cheap, else with everything else of this turn. */
   private write(text: string): void {
     if (this.socket === null) return;
-    if (this.corked) this.socket.send(text, false);
-    else if (this.late.push(text) === 1) this.flushLater(this);
+    if (this.corked) {
+      this.socket.send(text, false);
+      return;
+    }
+    this.lateBytes += text.length;
+    if (this.late.push(text) === 1) this.flushLater(this);
   }
 
   /** Writes what came after its message was handled. */
@@ -208,9 +216,19 @@ export class Session implements Consumer {
     answer(null, SUCCESS);
   }
 
+  /** Closes the connection, but not within the delivery that found it slow. */
+  private tooSlow(): void {
+    this.slow = true;
+    this.shell.backplane.meter.count('drops_total', 1, 'slow_back_end');
+    setImmediate(() => this.end(SLOW, 'slow consumer'));
+  }
+
   private take({ channel, data, binary }: Message): boolean {
-    if (this.socket === null) return false;
-    if (this.socket.getBufferedAmount() > this.shell.limits.maxBackpressureBytes) return false;
+    if (this.socket === null || this.slow) return false;
+    if (this.socket.getBufferedAmount() + this.lateBytes > this.shell.limits.maxBackpressureBytes) {
+      this.tooSlow();
+      return false;
+    }
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     const body = binary
       ? `"t":"binary","d":"${bytes.toString('base64')}"`

@@ -40,7 +40,8 @@ export class WebSocketApi {
     app.ws<{ session: Session }>('/ws/v1', {
       // A message over the limit gets its error as long as it is not absurd; beyond that uWebSockets.js closes the connection.
       maxPayloadLength: limits.maxBodyBytes * 2,
-      maxBackpressure: limits.maxBackpressureBytes,
+      // A subscriber over the bound is closed with a word (session.ts); beyond twice the bound the connection is cut.
+      maxBackpressure: limits.maxBackpressureBytes * 2,
       closeOnBackpressureLimit: true,
       idleTimeout: IDLE_SECONDS,
       sendPingsAutomatically: true,

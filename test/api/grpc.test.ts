@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
@@ -166,6 +168,33 @@ t.test('a subscribed back end gets messages after its metadata arrived, and leav
   call.cancel();
   while (mesh.subscribers.get('a')?.size) await new Promise(setImmediate);
   t.equal(mesh.subscribers.get('b')?.size, 0);
+});
+
+t.test('a subscribed back end that does not read is ended and counted', async (t) => {
+  const { client, mesh, api } = await grpcLive(t, { api: { maxBackpressureBytes: 1_000_000 } });
+  // Not a gRPC client: those read on their own account.
+  const session = connectHttp2(`http://127.0.0.1:${api.grpcPort}`);
+  t.teardown(() => session.destroy());
+  const slow = session.request({
+    ':method': 'POST',
+    ':path': '/lumesh.v1.Lumesh/Subscribe',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  slow.pause();
+  slow.end(Buffer.from([0, 0, 0, 0, 3, 0x0a, 1, 0x61]));
+  await once(slow, 'response');
+  const data = Buffer.alloc(100_000);
+  let failed = '0';
+  for (let i = 0; i < 100 && failed === '0'; i++) {
+    failed = (await unary(client, 'publish', { channel: 'a', data, binary: true })).fail;
+  }
+  t.equal(failed, '1');
+  t.equal(mesh.counted.get('drops_total/slow_back_end'), 1);
+  while (mesh.subscribers.get('a')?.size) await new Promise(setImmediate);
+  slow.resume();
+  const [trailers] = await once(slow, 'trailers');
+  t.equal(Number(trailers['grpc-status']), grpc.status.RESOURCE_EXHAUSTED);
 });
 
 t.test('a subscription without channels, or one the mesh does not confirm, ends with its status', async (t) => {

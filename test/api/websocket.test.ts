@@ -90,6 +90,23 @@ t.test('a back end subscribes to channels and gets their messages as events', as
   t.match(JSON.parse(await client.ask({ m: 'mesh.subscribe', p: { c: ['z'] } })), { E: { c: 104, m: /timeout/ } });
 });
 
+t.test('a back end that does not read is closed and counted, and others go on', async (t) => {
+  const { socket, mesh } = await live(t, { api: { maxBackpressureBytes: 1_000_000 } });
+  const stuck = await socket();
+  await stuck.ask({ m: 'mesh.subscribe', p: { c: ['a'] } });
+  stuck.ws.pause();
+  const publisher = await socket();
+  let failed = 0;
+  for (let i = 0; i < 500 && failed === 0; i++) {
+    failed = JSON.parse(await publisher.ask({ m: 'mesh.publish', p: { c: 'a', d: 'x'.repeat(100_000) } })).r.f;
+  }
+  t.equal(failed, 1);
+  t.equal(mesh.counted.get('drops_total/slow_back_end'), 1);
+  stuck.ws.resume();
+  t.equal(await stuck.closed, 1013);
+  t.equal(await publisher.ask({ m: 'mesh.publish', p: { c: 'a', d: 'x' } }), '{"E":null,"r":{"s":0,"f":0}}');
+});
+
 t.test('a back end that goes away is taken off its channels', async (t) => {
   const { socket, mesh } = await live(t);
   const client = await socket();
