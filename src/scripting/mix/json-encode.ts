@@ -50,7 +50,8 @@ export class JsonEncoder {
 
   /** The value at stack index `at`, which is the top. */
   private value(at: number, depth: number): void {
-    const { lua, L } = this;
+    const { lua } = this;
+    const L = this.L;
     const type = lua.type(L, at);
     if (type === TYPE_STRING) return this.string(at);
     if (type === TYPE_NUMBER) return this.number(at);
@@ -146,7 +147,8 @@ export class JsonEncoder {
   }
 
   private string(at: number): void {
-    const { lua, L, heap } = this;
+    const { lua, L } = this;
+    const heap = this.heap;
     const pointer = lua.toLString(L, at);
     const size = lua.lastLength();
     this.reserve(size * 6 + 2, at);

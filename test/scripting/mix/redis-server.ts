@@ -38,7 +38,7 @@ export class RedisServer {
   }
 
   async stop(): Promise<void> {
-    const { child } = this;
+    const child = this.child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
