@@ -1,6 +1,5 @@
 /** The clients of examples/clients in every language that is installed, each against one node of a live mesh of two. */
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -100,7 +99,7 @@ t.test('clients in other languages publish to a subscriber on another node', asy
       const received = await subscriber(first, channel);
       const [program, ...args] = language.command;
       const targets = [`http://${second.addresses.api}`, ...(language.grpc ? [second.addresses.grpc] : [])];
-      const file = existsSync(folder + program) ? folder + program : program;
+      const file = program.startsWith('curl/') ? folder + program : program;
       const { stdout } = await run(file, [...args, ...targets, channel, TEXT], {
         cwd: folder + (language.cwd ?? ''),
         env: { ...process.env, LUMESH_USER: USER },
