@@ -63,12 +63,13 @@ export function startScript(url, args = [], nodeArgs = []) {
   });
 }
 
-/** Starts any program; ready when `until(output)` is true. */
+/** Starts any program; resolves when `until(output)` is true, or at once without it. What it says when it fails is shown. */
 export function startProgram(command, args, until, options = {}) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   return new Promise((resolve, reject) => {
     let output = '';
-    let ready = false;
+    let ready = until === null;
+    if (ready) resolve(new Server(child));
     const look = (chunk) => {
       if (ready) return;
       output += chunk;
@@ -81,6 +82,7 @@ export function startProgram(command, args, until, options = {}) {
     child.once('error', reject);
     child.once('exit', (code) => {
       if (!ready) reject(new Error(`${command} ended with ${code}:\n${output.slice(-2000)}`));
+      else if (code) console.error(`${command} ${args[0]} ended with ${code}`);
     });
   });
 }

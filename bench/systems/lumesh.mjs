@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { frame, RawClient } from '../clients/websocket.mjs';
 import { freePort, startProgram } from '../lib/process.mjs';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const MAIN = process.env.BENCH_MAIN ?? fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Starts `count` nodes of one mesh; resolves when all are ready. `settings` are more of `--set`. */
@@ -32,8 +32,7 @@ export async function startLumesh(count = 1, settings = {}) {
       .filter(([, value]) => value !== '')
       .flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     const nodeArgs = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
-    const server = startProgram(process.execPath, [...nodeArgs, MAIN, 'start', ...sets], () => true, { cwd: FOLDER });
-    servers.push(await Promise.race([server, ready(api).then(() => server)]));
+    servers.push(await startProgram(process.execPath, [...nodeArgs, MAIN, 'start', ...sets], null, { cwd: FOLDER }));
     await ready(api);
     seeds.push(`127.0.0.1:${peers}`);
     clients.push(client);
