@@ -33,7 +33,10 @@ export class Directory {
       if (on) this.add(peer, this.channels.get(name), version);
       else {
         const channel = this.channels.find(name);
-        if (channel !== undefined && this.remove(peer, channel)) this.copies.removed(channel, peer.nodeId);
+        if (channel !== undefined && this.remove(peer, channel) && peer.synced === this.peers.digest) {
+          // Only then: who is without the sync mark may just be moving its interest to other owners.
+          this.copies.removed(channel, peer.nodeId);
+        }
         this.acknowledge(peer, version);
       }
     }

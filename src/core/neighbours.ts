@@ -70,10 +70,11 @@ export class Neighbours {
 
   viewChanged({ view, gone, returned }: ViewChange): void {
     const { peers, announcer, interests, leases, lookups, turn } = this.of;
+    const dead: Peer[] = [];
     for (const { member, how } of gone) {
       const peer = peers.find(member.nodeId);
       if (peer?.record.boot !== member.boot) continue;
-      if (how === 'dead') this.bury(peer);
+      if (how === 'dead') dead.push(peer);
       if (how === 'left') this.ports.clock.after(this.limits.leaveStepMs, () => this.part(peer));
     }
     for (const record of view.members) {
@@ -83,6 +84,8 @@ export class Neighbours {
       if (returned.has(record.nodeId)) peer.met = true;
     }
     peers.turnTo(view);
+    // Only now: a publish that waits for them decides at once, and must do so in the new view.
+    for (const peer of dead) this.bury(peer);
     for (const peer of peers.inView) if (peer.session === null) this.callAgain(peer);
     announcer.viewChanged();
     interests.viewChanged();
