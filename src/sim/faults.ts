@@ -79,6 +79,7 @@ export class Nemesis {
     for (const [from, to] of ways) this.cluster.hold(from, to);
     const resets = this.random.chance(0.3);
     this.time.at(this.time.now + ms, null, () => {
+      if (this.stopped) return;
       for (const [from, to] of ways) {
         if (resets) this.cluster.reset(from, to);
         this.cluster.release(from, to);

@@ -66,7 +66,11 @@ export class Simulation {
     this.ledger = new Ledger(
       () => this.time.now,
       this.trace,
-      (publication) => this.judge.judge(publication),
+      (publication) => {
+        // The result may come in the very turn in which the view changed.
+        this.views.observe(publication.node);
+        this.judge.judge(publication);
+      },
     );
     this.cluster = new Cluster(this.world(without), stream('cluster'), swarm.slowestClock, swarm.fastestClock);
     this.views = new Views(this.cluster, this.ledger);
