@@ -18,8 +18,8 @@ local function answer(conn, line)
     return err and "error " .. err or "ok"
   end
   if command == "publish" then
-    local success, fail = mix.mesh.publish(channel, rest)
-    if not success then return "error " .. fail end
+    local success, fail, err = mix.mesh.publish(channel, rest)
+    if err then return "error " .. err end
     return "success " .. success .. " fail " .. fail
   end
   return "error expected: subscribe CHANNEL, unsubscribe CHANNEL, or publish CHANNEL TEXT"

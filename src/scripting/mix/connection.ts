@@ -4,7 +4,7 @@ import { channelProblem } from '../../core/channel.js';
 import type { SubscribeOutcome } from '../../core/message.js';
 import type { ConnectionState, Connections } from '../connection-state.js';
 import type { ScriptHost } from '../roles.js';
-import { ScriptError, type Stack } from '../stack.js';
+import { LUA_TYPE, ScriptError, type Stack } from '../stack.js';
 import type { HostFunction, MakeModule, ModuleHost } from './module.js';
 
 /** Why a send did not happen, for scripts. */
@@ -24,13 +24,31 @@ const SUBSCRIBE_PROBLEMS: Readonly<Record<Extract<SubscribeOutcome, { ok: false 
 
 const NORMAL_CLOSE = 1000;
 
+const LETTER_T = 116;
+const LETTER_B = 98;
+
 /** The type argument at `at`: true for "binary", false for "text" or nothing. */
 export function isBinary(stack: Stack, L: number, at: number): boolean {
-  if (stack.isNil(L, at)) return false;
-  const type = stack.checkText(L, at);
-  if (type === 'binary') return true;
-  if (type === 'text') return false;
+  const pointer = stack.type(L, at) === LUA_TYPE.string ? stack.toLString(L, at) : 0;
+  if (pointer === 0) {
+    if (stack.isNil(L, at)) return false;
+  } else {
+    const first = stack.heap()[pointer];
+    const length = stack.lastLength();
+    if (length === 4 && first === LETTER_T) return false;
+    if (length === 6 && first === LETTER_B) return true;
+  }
+  const type = stack.describe(L, at);
   throw new ScriptError(`bad argument #${at} (type must be "text" or "binary", not "${type.slice(0, 20)}")`);
+}
+
+/** Short texts are looked at by a loop: faster than a call into Node for them. */
+const SHORT = 128;
+
+export function isText(bytes: Buffer): boolean {
+  if (bytes.length > SHORT) return isUtf8(bytes);
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] > 127) return isUtf8(bytes);
+  return true;
 }
 
 export const NOT_UTF8 = 'data is not valid UTF-8: send it as "binary"';
@@ -60,7 +78,7 @@ export function connectionMethods(
       const binary = isBinary(stack, L, 3);
       const payload = stack.checkBytes(L, 2);
       if (connection === undefined) return problem(L, SEND_PROBLEMS.closed);
-      if (!binary && connection.protocol === 'websocket' && !isUtf8(payload)) return problem(L, NOT_UTF8);
+      if (!binary && connection.protocol === 'websocket' && !isText(payload)) return problem(L, NOT_UTF8);
       const outcome = connection.send(payload, binary);
       return problem(L, outcome === 'sent' ? null : SEND_PROBLEMS[outcome]);
     },

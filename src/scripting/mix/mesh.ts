@@ -1,9 +1,8 @@
 /** `mix.mesh`: publish and send. */
-import { isUtf8 } from 'node:buffer';
 import { channelProblem } from '../../core/channel.js';
 import type { ScriptHost } from '../roles.js';
 import type { Stack } from '../stack.js';
-import { isBinary, NOT_UTF8 } from './connection.js';
+import { isBinary, isText, NOT_UTF8 } from './connection.js';
 import type { MakeModule } from './module.js';
 
 interface Asked {
@@ -64,12 +63,12 @@ function read(stack: Stack, L: number): Asked | string {
   const binary = isBinary(stack, L, 3);
   const to = stack.checkText(L, 1);
   const payload = stack.copyBytes(L, 2);
-  if (!binary && !isUtf8(payload)) return NOT_UTF8;
+  if (!binary && !isText(payload)) return NOT_UTF8;
   return { to, payload, binary };
 }
 
 function readPublish(stack: Stack, L: number): Asked | string {
-  if (!isUtf8(stack.checkBytes(L, 1))) return 'channel is not valid UTF-8';
+  if (!isText(stack.checkBytes(L, 1))) return 'channel is not valid UTF-8';
   const asked = read(stack, L);
   if (typeof asked === 'string') return asked;
   return channelProblem(asked.to) ?? asked;
