@@ -144,6 +144,7 @@ async function buildCore(config: Config, options: NodeOptions, undo: Undo): Prom
     log,
     meter: metrics,
     newClientId: () => mesh.newClientId(),
+    unsubscribe: (subscriber) => mesh.unsubscribeAll(subscriber),
     share: options.share ?? false,
   });
   undo.push(() => gateway.close());

@@ -13,6 +13,7 @@ const gateway = createGateway({
   meter,
   log,
   newClientId: () => String(++id),
+  unsubscribe() {},
 });
 const OK = Buffer.from('ok');
 const { port } = await gateway.listenWebSocket(

@@ -45,8 +45,9 @@ export class Delivery implements Sockets {
 }
 
 function deliverEach(audience: Audience, message: Message): Delivered {
+  const all = audience.subscribers.size;
   let success = 0;
   // Every subscriber of an audience takes messages: node.ts puts no other in.
   for (const subscriber of audience.subscribers) if ((subscriber as TakesMessages).take(message)) success++;
-  return { success, fail: audience.subscribers.size - success };
+  return { success, fail: all - success };
 }

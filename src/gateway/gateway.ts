@@ -1,7 +1,7 @@
 /** The gateway of a node: its client servers, their connections, and delivery to them. node.ts makes one and wires it. */
 
 import type { ServerConfig } from '../config/schema.js';
-import type { Clock, Log, Meter, Random, Sockets } from '../core/ports.js';
+import type { Clock, Log, Meter, Random, Sockets, Subscriber } from '../core/ports.js';
 import { Delivery } from './delivery.js';
 import { type Closing, closeSpread } from './drain.js';
 import type { Connection, SocketScript, WebSocketScript } from './roles.js';
@@ -18,6 +18,11 @@ export interface GatewayOptions {
   readonly log: Log;
   /** A new id for each connection (core/client-id.ts). */
   readonly newClientId: () => string;
+  /**
+   * Takes a connection off all its channels. Called right before it is closed, so that no publish counts a failure because
+   * of a client that is being told to go, and when it is gone.
+   */
+  readonly unsubscribe: (subscriber: Subscriber) => void;
   /** Client ports are shared with other processes of this machine (SO_REUSEPORT: `--workers`); else a taken port is an error. */
   readonly share?: boolean;
 }
@@ -68,7 +73,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { clock, random, meter, log, share = false } = options;
   const turn = new Turn(clock);
   const servers: Server[] = [];
-  const common = { clock, meter, log, share, turn, newClientId: options.newClientId };
+  const common = { clock, meter, log, share, turn, newClientId: options.newClientId, unsubscribe: options.unsubscribe };
   const open = async (server: Server): Promise<Listening> => {
     try {
       await server.open();

@@ -1,6 +1,6 @@
 /** What all connections of one server share: its limits, the numbers it keeps, and the moment of the idle sweep. */
 import type { ServerConfig } from '../config/schema.js';
-import type { Clock, Log, Meter } from '../core/ports.js';
+import type { Clock, Log, Meter, Subscriber } from '../core/ports.js';
 import type { Turn } from './turn.js';
 
 /** What a server is made of. */
@@ -14,6 +14,7 @@ export interface ServerOptions<Callbacks> {
   readonly meter: Meter;
   readonly turn: Turn;
   readonly newClientId: () => string;
+  readonly unsubscribe: (subscriber: Subscriber) => void;
 }
 
 export class Shared<Callbacks> {
@@ -25,6 +26,8 @@ export class Shared<Callbacks> {
   readonly maxPayload: number;
   readonly callbacks: Callbacks;
   readonly turn: Turn;
+  /** Takes a connection off all its channels: it is about to be closed, or gone. Safe to call twice. */
+  readonly unsubscribe: (subscriber: Subscriber) => void;
   /** Number of the present idle sweep: a connection notes it when it hears from its client. */
   tick = 0;
   /** The connection whose message a script is handling right now. */
@@ -35,7 +38,7 @@ export class Shared<Callbacks> {
   private wideInTurn = 0;
 
   constructor(
-    { config, script, meter, turn }: ServerOptions<Callbacks>,
+    { config, script, meter, turn, unsubscribe }: ServerOptions<Callbacks>,
     private readonly protocol: 'websocket' | 'socket',
   ) {
     this.config = config;
@@ -45,6 +48,7 @@ export class Shared<Callbacks> {
     this.callbacks = script;
     this.meter = meter;
     this.turn = turn;
+    this.unsubscribe = unsubscribe;
   }
 
   /** Counts a message from a client; the meter learns of it once per turn. */

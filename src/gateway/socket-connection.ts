@@ -107,6 +107,8 @@ export class SocketConnection implements Connection {
     if (!this.isOpen) return;
     this.ending = ending;
     this.heard = this.shared.tick;
+    // A slow consumer is found in the middle of a delivery, whose subscribers stay as they are.
+    if (ending !== SLOW_CONSUMER) this.shared.unsubscribe(this);
     this.shared.turn.atEnd(() => {
       if (ending === SLOW_CONSUMER || ending === IDLE) this.socket.destroy();
       else this.socket.end();
@@ -141,6 +143,7 @@ export class SocketConnection implements Connection {
   /** The socket is gone. `error` is the network's. */
   closed(error: string | null): void {
     this.gone = true;
+    this.shared.unsubscribe(this);
     this.shared.callbacks.closed(this, this.ending === null ? error : this.ending.error);
   }
 }

@@ -148,6 +148,8 @@ export class WebSocketConnection implements Connection {
   end(ending: Ending): void {
     if (!this.isOpen) return;
     this.ending = ending;
+    // A slow consumer is found in the middle of a delivery, whose subscribers stay as they are.
+    if (ending !== SLOW_CONSUMER) this.shared.unsubscribe(this);
     this.shared.turn.atEnd(() => this.ws?.end(ending.code, ending.reason));
   }
 
@@ -239,6 +241,7 @@ export class WebSocketConnection implements Connection {
     if (this.ending === null && error === TOO_LARGE.error) this.shared.drop('too_large');
     this.ws = null;
     this.held = null;
+    this.shared.unsubscribe(this);
     this.shared.callbacks.closed(this, error);
   }
 }

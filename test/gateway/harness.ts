@@ -125,6 +125,8 @@ export const CONFIG: ServerConfig = {
 
 export interface Setup {
   readonly gateway: Gateway;
+  /** Whom the gateway took off all channels. */
+  readonly unsubscribed: readonly Subscriber[];
   readonly clock: TestClock;
   readonly counts: Counts;
   readonly log: Lines;
@@ -136,15 +138,17 @@ export function setup(share = false): Setup {
   const counts = new Counts();
   const log = new Lines();
   let counter = 0;
+  const unsubscribed: Subscriber[] = [];
   const gateway = createGateway({
     clock,
     random: { fraction: () => 0.5, uint32: () => 7 },
     meter: counts,
     log,
     newClientId: () => formatClientId(5, ++counter),
+    unsubscribe: (subscriber) => void unsubscribed.push(subscriber),
     share,
   });
-  return { gateway, clock, counts, log, script: new RecordingScript() };
+  return { gateway, unsubscribed, clock, counts, log, script: new RecordingScript() };
 }
 
 /** A client with what it received; resolves when open. */

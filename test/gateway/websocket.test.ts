@@ -298,7 +298,7 @@ t.test('several processes may share one port when all of them ask for it', async
 });
 
 t.test('draining closes everybody with 1012, spread over the time, and lets nobody in', async (t) => {
-  const { gateway, script, clock } = setup();
+  const { gateway, script, clock, unsubscribed } = setup();
   t.teardown(() => gateway.close());
   const { port } = await gateway.listenWebSocket(CONFIG, script);
   const clients: Client[] = [];
@@ -310,6 +310,11 @@ t.test('draining closes everybody with 1012, spread over the time, and lets nobo
   await clock.advance(5100);
   await drained;
   t.equal(gateway.count(), 0);
+  t.equal(
+    new Set(unsubscribed).size,
+    10,
+    'and takes them off their channels, so that no publish fails because of them',
+  );
   for (const client of clients) t.match(await client.closed, { code: 1012, reason: 'service restart' });
 });
 

@@ -98,3 +98,20 @@ t.test('after an unsubscribe nothing arrives any more', async (t) => {
   t.same(client.rest(), []);
   client.close();
 });
+
+t.test('a client that has gone counts no more, neither as reached nor as failed', async (t) => {
+  const client = await subscribed(1, 'gone');
+  const other = await subscribed(2, 'gone');
+  client.close();
+  await client.closed;
+  // Its node hears of the close on its own way; what it answers to a request that follows shows that it has.
+  for (let open = 1; open > 0; ) open = await connections(1);
+  t.equal(await post(nodes[0], '/v1/mesh/publish', { c: 'gone', d: 'x' }), '{"E":null,"r":{"s":1,"f":0}}');
+  other.close();
+});
+
+async function connections(node: number): Promise<number> {
+  const answer = await fetch(`http://${nodes[node].addresses.api}/v1/nodes`);
+  const { r } = (await answer.json()) as { r: { nodeId: string; connections: number }[] };
+  return r.find(({ nodeId }) => nodeId === nodes[node].mesh.nodeId)?.connections ?? 0;
+}
