@@ -39,13 +39,13 @@ export class CpuLimit {
   /** A callback begins or goes on. The clock is read when the hook comes by for the first time, not for each message. */
   begin(L: number): void {
     this.deadline = 0;
+    this.stopping = false;
     this.running = L;
   }
 
   /** A callback waits or has ended. */
   end(): void {
     this.running = 0;
-    if (!this.stopping) return;
     this.stopping = false;
   }
 
@@ -64,8 +64,16 @@ export class CpuLimit {
   tick(): void {
     if (this.stopping || this.over()) {
       this.stopping = true;
+      this.enter(this.running);
       throw new ScriptError(this.text());
     }
+  }
+
+  /** `L` runs from here on: a coroutine of the script, or the one that resumed it. */
+  enter(L: number): void {
+    this.running = L;
+    // A callback that is being stopped is so in all its coroutines.
+    if (this.stopping) this.stack.lua.lua_sethook(L, this.hook, MASK_COUNT, 1);
   }
 
   /** A block of Lua's changes its size (0: was not there, is gone); at least one of the two is large. */

@@ -28,7 +28,7 @@ function guards({ stack, cpu }: Vm): Record<string, HostFunction> {
     },
     /** The coroutine that runs from here on. */
     at(L) {
-      cpu.running = stack.lua.lua_tothread(L, 1);
+      cpu.enter(stack.lua.lua_tothread(L, 1));
       return 0;
     },
     stopping(L) {

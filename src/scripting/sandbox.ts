@@ -8,7 +8,7 @@ export const SANDBOX_LUA = `
 local host = ...
 local tick, at, stopping, quick, WAIT = host.tick, host.at, host.stopping, host.quick, host.wait_token
 local type, next, select, error, rawget, rawset, rawlen = type, next, select, error, rawget, rawset, rawlen
-local tostring, getmetatable, math_type, pairs = tostring, getmetatable, math.type, pairs
+local tostring, tonumber, math_type = tostring, tonumber, math.type
 local pristine, metatable_of = _G, debug.getmetatable
 
 local function copy(from)
@@ -17,9 +17,9 @@ local function copy(from)
   return to
 end
 
-local function bad(position, name, expected, value)
+local function bad(position, name, expected, value, level)
   error("bad argument #" .. position .. " to '" .. name .. "' (" .. expected .. " expected, got "
-    .. (value == nil and "no value" or type(value)) .. ")", 3)
+    .. (value == nil and "no value" or type(value)) .. ")", level or 3)
 end
 
 -- ── strings ──
@@ -76,8 +76,8 @@ local function is_quick(s, p)
 end
 
 local function texts(s, p, name)
-  if type(s) ~= "string" and type(s) ~= "number" then bad(1, name, "string", s) end
-  if type(p) ~= "string" and type(p) ~= "number" then bad(2, name, "string", p) end
+  if type(s) ~= "string" and type(s) ~= "number" then bad(1, name, "string", s, 4) end
+  if type(p) ~= "string" and type(p) ~= "number" then bad(2, name, "string", p, 4) end
   return type(s) == "string" and s or tostring(s), type(p) == "string" and p or tostring(p)
 end
 
@@ -174,6 +174,8 @@ function strings.gsub(s, p, with, limit)
 end
 
 function strings.rep(s, n, separator)
+  if type(s) ~= "string" and type(s) ~= "number" then bad(1, "rep", "string", s) end
+  if type(n) ~= "number" and not tonumber(n) then bad(2, "rep", "number", n) end
   if s == "" and (separator == nil or separator == "") then return "" end
   if type(n) == "number" and n > 10000 then tick() end
   return rep(s, n, separator)

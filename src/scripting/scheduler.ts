@@ -201,6 +201,7 @@ export class Scheduler<Owner> {
       this.counts.waiting--;
     }
     if (status === LUA_OK) {
+      if (stopped) this.vm.cpu.calm(thread.L);
       thread.done(thread, { results, error: null });
       return this.giveBack(thread);
     }

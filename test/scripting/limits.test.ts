@@ -1,0 +1,136 @@
+/** What a script cannot do: run for ever, take all memory, or bring down the VM for others. */
+import t from 'tap';
+import { lab, RUN_ENTRY } from './lab.js';
+
+/** Loops that never end by themselves, each in its own hiding place. */
+const ENDLESS: Readonly<Record<string, string>> = {
+  'a loop': 'while true do end',
+  'a loop inside of pcall': 'while true do pcall(function() while true do end end) end',
+  'a pcall of pcall': 'local function f() while true do pcall(f2) end end while true do pcall(pcall, f) end',
+  'a message handler of xpcall':
+    'xpcall(function() while true do end end, function() while true do end end) while true do end',
+  'a message handler of an error': 'xpcall(function() error("x") end, function() while true do end end)',
+  'a coroutine': 'coroutine.wrap(function() while true do end end)()',
+  'a coroutine inside of pcall': 'while true do pcall(coroutine.wrap(function() while true do end end)) end',
+  'a to-be-closed variable': 'local x <close> = setmetatable({}, { __close = function() while true do end end })',
+  'a finalizer': 'while true do setmetatable({}, { __gc = function() while true do end end }) end',
+  'a metamethod':
+    'local t = setmetatable({}, { __index = function(t, k) return t[k] end }) while true do pcall(function() return t.x end) end',
+  'a comparison of table.sort':
+    'local t = {} for i = 1, 100 do t[i] = i end table.sort(t, function(a, b) while true do end end)',
+  'a table of endless length':
+    'table.sort(setmetatable({}, { __len = function() return 2147483000 end, __index = function() return 1 end }))',
+  'table.insert into endless length':
+    'table.insert(setmetatable({}, { __len = function() return 1e15 // 1 | 0 end }), 1, 1)',
+  'table.remove from endless length': 'table.remove(setmetatable({}, { __len = function() return 1 << 60 end }), 1)',
+  'table.move over endless positions': 'table.move({}, 1, 1 << 60, 2)',
+  'table.concat of endless length':
+    'table.concat(setmetatable({}, { __len = function() return 1 << 60 end, __index = rawlen }))',
+  'a pattern that tries for years': 'return string.find(string.rep("a", 5000), string.rep("a*", 20) .. "b")',
+  'a pattern with many doubts':
+    'return string.match(string.rep("a", 40), string.rep("a?", 40) .. string.rep("a", 40) .. "b")',
+  'a pattern of gsub': 'return string.gsub(string.rep("a", 50000), ".-.-.-.-b", "")',
+  'a pattern of gmatch': 'for x in string.gmatch(string.rep("x", 100000), "(.-)(.-)(.-)y") do end',
+  'a pattern on nested brackets': 'return string.find(string.rep("(", 300000), "%b()")',
+  'a plain search of long texts':
+    'local s = string.rep("a", 1000000) while true do string.find(s, string.rep("a", 500000) .. "b", 1, true) end',
+  'string.rep in a loop': 'while true do local s = string.rep("x", 10000000) end',
+  'concatenation of long strings': 'local s = string.rep("x", 10000000) while true do local r = s .. "y" end',
+  'comparison of long strings':
+    'local a, b = string.rep("a", 10000000), string.rep("a", 10000000) while true do if a < b then break end end',
+  'a coroutine with long strings':
+    'local s = string.rep("x", 10000000) coroutine.wrap(function() while true do local r = s .. "y" end end)()',
+  'json of a long text': 'local s = string.rep("[1,2,3],", 100000) while true do mix.json_decode("[" .. s .. "1]") end',
+  'load of a long text': 'local s = string.rep("x = 1 ", 100000) while true do load(s) end',
+  'a load function': 'load(function() return " " end)',
+  collectgarbage: 'local t = {} for i = 1, 100000 do t[i] = {} end while true do collectgarbage() end',
+  'a sort of many long strings':
+    'local t, s = {}, string.rep("a", 1000000) for i = 1, 3000 do t[i] = s end table.sort(t)',
+  'print of a large table': 'local t = {} for i = 1, 100000 do t[i] = {} end while true do print(t) end',
+};
+
+t.test('the CPU limit stops', async (t) => {
+  for (const [what, code] of Object.entries(ENDLESS)) {
+    await t.test(what, async (t) => {
+      const { say, connect, run, host } = await lab(t, `${RUN_ENTRY}\nfunction on_gap() end`, { cpuLimitMs: 30 });
+      const connection = connect();
+      say(connection, code);
+      t.match(
+        host.errors.join() + connection.texts.join(),
+        /stopped: ran longer than 30 ms|not enough memory|larger than 1 MB|nil/,
+      );
+      t.equal(run('return 1 + 1'), '2', 'others go on');
+    });
+  }
+});
+
+t.test('the error of a stopped callback names file and line', async (t) => {
+  const { say, connect, host } = await lab(
+    t,
+    'function on_message(msg)\n  local n = 0\n  while true do n = n + 1 end\nend',
+    {
+      cpuLimitMs: 10,
+    },
+  );
+  say(connect(), 'x');
+  t.match(host.errors[0], /entry\.lua:3: stopped: ran longer than 10 ms/);
+  t.match(host.errors[0], /stack traceback/);
+});
+
+t.test('the memory limit holds against', async (t) => {
+  const hungry: Readonly<Record<string, string>> = {
+    strings: 'local s = "x" while true do s = s .. s end',
+    'string.rep': 'return string.rep("x", 1 << 40)',
+    'a repeated separator': 'return #string.rep("", 1 << 30, "xxxxxxxxxxxxxxxx")',
+    tables: 'local t = {} while true do t[#t + 1] = {} end',
+    'one large table': 'local t = {} for i = 1, 1e9 do t[i] = i end',
+    'gsub growth': 'local s = string.rep("x", 100000) return #string.gsub(s, "x", s)',
+    'table.concat': 'local t = {} for i = 1, 10000 do t[i] = string.rep("x", 10000) .. i end return #table.concat(t)',
+    'table.unpack': 'return select("#", table.unpack({}, 1, 1e8 // 1 | 0))',
+    closures: 'local t = {} while true do t[#t + 1] = function() return t end end',
+    coroutines: 'local t = {} while true do t[#t + 1] = coroutine.create(function() end) end',
+    'string.pack': 'return #string.pack("c2000000000", "")',
+    'a wide format': 'return #string.format("%99999d", 1)',
+  };
+  for (const [what, code] of Object.entries(hungry)) {
+    await t.test(what, async (t) => {
+      const { run, script, host } = await lab(t, RUN_ENTRY, { memoryLimitMb: 16, cpuLimitMs: 5000 });
+      const answer = run(code);
+      t.match(answer + host.errors.join(), /not enough memory|too large|too many results|invalid (conversion|format)/);
+      t.ok(script.stats().memoryBytes <= 16 * 1024 * 1024);
+      t.equal(run('return 1 + 1'), '2', 'others go on');
+    });
+  }
+});
+
+t.test('an error for want of memory names file and line', async (t) => {
+  const { say, connect, host } = await lab(
+    t,
+    'function on_message(msg)\n  local t = {}\n  while true do t[#t + 1] = {} end\nend',
+    {
+      memoryLimitMb: 8,
+    },
+  );
+  say(connect(), 'x');
+  t.match(host.errors[0], /entry\.lua:3: not enough memory/);
+});
+
+t.test('recursion ends in an error, not in the VM', async (t) => {
+  const { run, host } = await lab(t, RUN_ENTRY);
+  const deep: readonly string[] = [
+    'local function f(n) return 1 + f(n + 1) end return f(1)',
+    'local function f() return pcall(f) end return f()',
+    'local function f() return (string.gsub("a", "a", f)) end return f()',
+    'local function f() coroutine.wrap(f)() end f()',
+    'local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k + 1] end return t[1]',
+    'return load("return " .. string.rep("(", 100000))',
+    'return load(string.rep("do ", 100000))',
+    'local t = {} for i = 1, 100000 do t = { t } end return mix.json_encode(t)',
+    'local function f() table.sort({ 3, 2, 1 }, f) end f()',
+    'return tostring(setmetatable({}, { __tostring = function(t) return tostring(t) end }))',
+    'local s = string.rep("a", 300000) return string.match(s, string.rep("(a", 40))',
+  ];
+  for (const code of deep) t.type(run(code), 'string', code);
+  t.equal(run('return 1 + 1'), '2');
+  t.notMatch(host.errors.join('\n'), /left by an exception|host function failed/);
+});
