@@ -10,8 +10,8 @@
 export interface QuickPublish {
   readonly channel: string;
   readonly data: Buffer;
-  /** The request's id as JSON text; null when it has none. */
-  readonly id: string | null;
+  /** The request's id; null when it has none. */
+  readonly id: number | null;
 }
 
 const HEAD = Buffer.from('{"m":"mesh.publish","p":{"c":"');
@@ -54,7 +54,7 @@ function plainTextEnd(bytes: Buffer, start: number): number {
 }
 
 /** What follows the data: `"}}` or `"},"i":123}`. Undefined for anything else. */
-function idAt(bytes: Buffer, at: number): string | null | undefined {
+function idAt(bytes: Buffer, at: number): number | null | undefined {
   const last = bytes.length - 1;
   if (bytes[at] === QUOTE && bytes[at + 1] === CLOSE && bytes[at + 2] === CLOSE && at + 2 === last) return null;
   const start = at + ID.length;
@@ -68,5 +68,5 @@ function idAt(bytes: Buffer, at: number): string | null | undefined {
     if (digit < 0 || digit > 9) return undefined;
     value = value * 10 + digit;
   }
-  return `${value}`;
+  return value;
 }

@@ -5,6 +5,7 @@ import { MeshError } from '../errors.js';
 import type { Caller, Role } from './access.js';
 import { BackEnd } from './back-end.js';
 import { type Answer, CALL_LIST, countsJson, type Request } from './calls.js';
+import { countsAnswer } from './counts-answer.js';
 import { tooLarge } from './exchange.js';
 import {
   errorEnvelope,
@@ -22,7 +23,7 @@ import type { WebSocketShell } from './websocket.js';
 
 /** What a session uses of uWebSockets.js' WebSocket. */
 export interface SessionSocket {
-  send(text: string, isBinary: boolean): number;
+  send(text: string | Uint8Array, isBinary: boolean): number;
   cork(fn: () => void): unknown;
   end(code: number, reason: string): void;
   getBufferedAmount(): number;
@@ -89,6 +90,8 @@ export class Session implements Consumer {
       if (size > this.shell.limits.maxBodyBytes) this.refuse(tooLarge(this.shell.limits.maxBodyBytes), null);
       else if (isBinary && !isUtf8(bytes)) this.refuse(invalid('a message must be JSON in UTF-8'), null);
       else this.handle(Buffer.from(bytes));
+    } catch (error) {
+      this.refuse(this.shell.gate.bug(error), null);
     } finally {
       this.corked = false;
     }
@@ -99,12 +102,14 @@ export class Session implements Consumer {
     if (publish === null) return this.handleText(bytes.toString());
     const { channel, data, id } = publish;
     const refused = this.refusal('write');
-    if (refused !== null) return this.refuse(refused, id);
+    if (refused !== null) return this.refuse(refused, jsonOf(id));
     this.underWay++;
     this.shell.operations.publish(channel, data, false, true, (error, result) => {
       this.underWay--;
-      if (error !== null) this.refuse(error, id);
-      else this.write(resultEnvelope(countsJson(result), id));
+      if (error !== null) this.refuse(error, jsonOf(id));
+      else if (id !== null && this.corked && this.socket !== null && result.unconfirmed.length === 0) {
+        this.socket.send(countsAnswer(result.success, result.fail, id), false);
+      } else this.write(resultEnvelope(countsJson(result), jsonOf(id)));
     });
   }
 
@@ -237,6 +242,8 @@ export class Session implements Consumer {
     return true;
   }
 }
+
+const jsonOf = (id: number | null): string | null => (id === null ? null : `${id}`);
 
 /** No parameters; PHP writes an empty object as an empty list. */
 const isEmpty = (p: unknown): boolean => p === undefined || p === null || (Array.isArray(p) && p.length === 0);

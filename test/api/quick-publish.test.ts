@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { countsAnswer } from '../../src/api/counts-answer.js';
 import { readQuickPublish } from '../../src/api/quick-publish.js';
 
 /** What the general reader makes of the same text. */
 function general(text: string) {
   const { m, p, i } = JSON.parse(text);
   t.equal(m, 'mesh.publish');
-  return { channel: p.c, data: p.d, id: i === undefined ? null : JSON.stringify(i) };
+  return { channel: p.c, data: p.d, id: i ?? null };
 }
 
 const quick = (text: string) => {
@@ -16,7 +17,7 @@ const quick = (text: string) => {
 
 t.test('the common form is read without JSON.parse', async (t) => {
   const text = '{"m":"mesh.publish","p":{"c":"user:1001","d":"Hello,Wörld!"},"i":12345}';
-  t.same(quick(text), { channel: 'user:1001', data: 'Hello,Wörld!', id: '12345' });
+  t.same(quick(text), { channel: 'user:1001', data: 'Hello,Wörld!', id: 12345 });
   t.same(quick('{"m":"mesh.publish","p":{"c":"c","d":""}}'), { channel: 'c', data: '', id: null });
 });
 
@@ -35,6 +36,18 @@ t.test('whatever it reads, the general reader reads alike', async (t) => {
     { numRuns: 2000 },
   );
   t.ok(common > 200, `${common} of 2000 were of the common form`);
+});
+
+t.test('answers written as bytes are those that JSON would write', async (t) => {
+  const number = fc.oneof(fc.nat(20), fc.maxSafeInteger().map(Math.abs));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(number, number, number), { minLength: 1 }), (answers) =>
+      answers.every(
+        ([s, f, i]) => Buffer.from(countsAnswer(s, f, i)).toString() === JSON.stringify({ E: null, r: { s, f }, i }),
+      ),
+    ),
+  );
+  t.pass('all of them');
 });
 
 t.test('anything that is not exactly that form is left to the general reader', async (t) => {
