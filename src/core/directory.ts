@@ -77,9 +77,8 @@ export class Directory {
   /** Answers who is interested, or that the asker's view is another one (rule 6). */
   onLookup(peer: Peer, { id, channel: name, digest, lease }: Lookup): void {
     const channel = this.channels.get(name);
-    const valid =
-      (digest === this.peers.digest || this.without === 'digest-equality') &&
-      (this.peers.owns(channel) || this.without === 'owner-check');
+    const sameView = digest === this.peers.digest || this.without === 'digest-equality';
+    const valid = (sameView && this.peers.owns(channel)) || this.without === 'owner-check';
     const nodes = valid ? this.interested(channel) : [];
     const leaseMs = valid && lease ? this.copies.grant(channel, peer) : 0;
     peer.outbox.sendControl({ kind: 'lookupAnswer', id, digest: this.peers.digest, valid, nodes, leaseMs });

@@ -13,7 +13,7 @@ export const RULES = {
   },
   'all-owners-acknowledge': { rule: 5, without: 'one owner is enough to acknowledge a subscribe' },
   'unsynced-members-included': { rule: 6, without: 'an owner answers with its directory alone' },
-  'owner-check': { rule: 6, without: 'a node answers for channels that it does not own' },
+  'owner-check': { rule: 6, without: 'a node answers whatever it owns and whatever the asker takes for the view' },
   'digest-equality': { rule: 7, without: 'an answer counts whatever view it comes from' },
   'mismatched-announcements-included': { rule: 7, without: 'members that announced another view are not sent to' },
   'lease-wait': { rule: 9, without: 'an owner acknowledges new interest without waiting for lease holders' },

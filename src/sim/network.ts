@@ -26,6 +26,8 @@ export interface LatencyShape {
   /** Share of batches that take much longer, and how much at most. */
   readonly slowShare: number;
   readonly slowMs: number;
+  /** Each way takes up to so many times as long, by its own factor. */
+  readonly spread: number;
 }
 
 export type Watch = (to: Endpoint, from: Endpoint, lane: Lane, frames: readonly Frame[], sentAt: number) => void;
@@ -40,6 +42,8 @@ export class Network {
   private readonly byAddress = new Map<string, Place>();
   /** Ways on which nothing moves now. */
   private readonly heldWays = new Set<number>();
+  /** How much slower than the fastest each way is. */
+  private readonly factors = new Map<number, number>();
   private lastLink: LinkId = 0;
 
   constructor(
@@ -99,11 +103,23 @@ export class Network {
     for (const from of this.places) for (const to of this.places) this.release(from, to);
   }
 
-  latency(): number {
+  latency(from: Place, to: Place): number {
     const shape = this.shape;
     const random = this.random;
     const slow = shape.slowShare > 0 && random.chance(shape.slowShare) ? random.between(0, shape.slowMs) : 0;
-    return shape.minMs + (shape.jitterMs > 0 ? random.exponential(shape.jitterMs) : 0) + slow;
+    const usual = shape.minMs + (shape.jitterMs > 0 ? random.exponential(shape.jitterMs) : 0);
+    return usual * this.factor(from, to) + slow;
+  }
+
+  private factor(from: Place, to: Place): number {
+    if (this.shape.spread === 1) return 1;
+    const key = way(from, to);
+    let factor = this.factors.get(key);
+    if (factor === undefined) {
+      factor = this.random.scaled(1, this.shape.spread);
+      this.factors.set(key, factor);
+    }
+    return factor;
   }
 
   /** Opens a link: a round trip, or an end that says why not. */
@@ -121,7 +137,7 @@ export class Network {
   private attempt(wire: Wire, deadline: number): void {
     const from = wire.dialer.place;
     const to = this.byAddress.get(wire.address);
-    const trip = to === undefined ? 1 : this.latency();
+    const trip = to === undefined ? 1 : this.latency(from, to);
     this.time.at(this.time.now + trip, null, () => {
       if (wire.given || !wire.dialer.host.alive) return;
       if (to === undefined) return this.endDial(wire, 'unreachable');
@@ -138,7 +154,7 @@ export class Network {
     time.at(time.now, acceptor.host, () => {
       if (wire.given) return;
       wire.open(this, acceptor);
-      const opened = time.now + this.latency();
+      const opened = time.now + this.latency(acceptor.place, wire.dialer.place);
       for (const pipe of wire.pipes) pipe.notBefore(opened);
       time.at(opened, wire.dialer.host, () => {
         wire.given = true;
@@ -157,7 +173,7 @@ export class Network {
 
   private endDial(wire: Wire, end: 'refused' | 'unreachable'): void {
     wire.given = true;
-    const back = end === 'refused' ? this.latency() : 0;
+    const back = end === 'refused' ? this.latency(wire.dialer.place, wire.dialer.place) : 0;
     this.time.at(this.time.now + back, wire.dialer.host, () => wire.dialer.lost(wire.dialerId, end, end));
   }
 

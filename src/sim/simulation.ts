@@ -213,8 +213,8 @@ export class Simulation {
 
   /** No look-up can take longer than it may for the network's slowness alone. */
   private isQuick(): boolean {
-    const { minMs, jitterMs, slowShare } = this.swarm.latency;
-    return slowShare === 0 && 2 * (minMs + 10 * jitterMs) < DEFAULTS.lookupGiveUpMs;
+    const { minMs, jitterMs, slowShare, spread } = this.swarm.latency;
+    return slowShare === 0 && 2 * spread * (minMs + 10 * jitterMs) < DEFAULTS.lookupGiveUpMs;
   }
 
   outcome(): Outcome {

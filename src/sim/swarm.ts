@@ -152,7 +152,8 @@ function drawLatency(random: SeededRandom, profile: Profile): LatencyShape {
   const minMs = random.scaled(0.1, 10);
   const jitterMs = random.chance(0.7) ? minMs * random.scaled(0.1, 3) : 0;
   const slow = random.chance(0.3) && profile !== 'rolling' && profile !== 'calm';
-  return { minMs, jitterMs, slowShare: slow ? 0.02 : 0, slowMs: slow ? random.scaled(50, 400) : 0 };
+  const spread = random.chance(0.5) || minMs > 4 ? 1 : random.scaled(2, 60);
+  return { minMs, jitterMs, slowShare: slow ? 0.02 : 0, slowMs: slow ? random.scaled(50, 400) : 0, spread };
 }
 
 /** Each within 10 % of true time, and any two within 10 % of each other. */

@@ -61,7 +61,7 @@ export class Pipe {
 
   private schedule(batch: Batch): void {
     const { time } = this.network;
-    this.lastArrival = Math.max(this.lastArrival, time.now + this.network.latency());
+    this.lastArrival = Math.max(this.lastArrival, time.now + this.network.latency(this.from.place, this.to.place));
     batch.event = time.at(this.lastArrival, this.to.host, () => this.arrive());
   }
 
