@@ -7,43 +7,46 @@
 -- A published message reaches subscribers as the exact bytes that were published.
 -- Edit this file while the node runs: it is taken over within two seconds, and nobody is disconnected.
 
+local json = mix.json_encode
 local operations = {}
+
+local function failed(text)
+  return '{"error":' .. json(text) .. "}"
+end
 
 function operations.subscribe(conn, request)
   local err = conn:subscribe(request.channel) -- returns when every node knows
-  if err then return { error = "subscribe: " .. err } end
-  return { op = "subscribe", channel = request.channel, success = true }
+  if err then return failed("subscribe: " .. err) end
+  return '{"op":"subscribe","channel":' .. json(request.channel) .. ',"success":true}'
 end
 
 function operations.unsubscribe(conn, request)
   local err = conn:unsubscribe(request.channel)
-  if err then return { error = "unsubscribe: " .. err } end
-  return { op = "unsubscribe", channel = request.channel, success = true }
+  if err then return failed("unsubscribe: " .. err) end
+  return '{"op":"unsubscribe","channel":' .. json(request.channel) .. ',"success":true}'
 end
 
 function operations.publish(_, request)
-  if type(request.data) ~= "string" then return { error = 'publish: "data" must be a string' } end
+  if type(request.data) ~= "string" then return failed('publish: "data" must be a string') end
   local success, fail, err = mix.mesh.publish(request.channel, request.data)
-  if err then return { error = "publish: " .. err } end
-  return { op = "publish", success = success, fail = fail }
+  if err then return failed("publish: " .. err) end
+  return '{"op":"publish","success":' .. success .. ',"fail":' .. fail .. "}"
 end
 
 function operations.ping()
-  return { op = "pong" }
+  return '{"op":"pong"}'
 end
 
 local NEEDS_CHANNEL = { subscribe = true, unsubscribe = true, publish = true }
 
 local function answer(conn, msg)
   local request, err = mix.json_decode(msg.data)
-  if err then return { error = "not JSON: " .. err } end
-  if type(request) ~= "table" then return { error = 'expected an object such as {"op":"ping"}' } end
+  if err then return failed("not JSON: " .. err) end
+  if type(request) ~= "table" then return failed('expected an object such as {"op":"ping"}') end
   local operation = operations[request.op]
-  if not operation then
-    return { error = '"op" must be one of subscribe, unsubscribe, publish, ping' }
-  end
+  if not operation then return failed('"op" must be one of subscribe, unsubscribe, publish, ping') end
   if NEEDS_CHANNEL[request.op] and type(request.channel) ~= "string" then
-    return { error = request.op .. ': "channel" must be a string' }
+    return failed(request.op .. ': "channel" must be a string')
   end
   return operation(conn, request)
 end
@@ -53,7 +56,7 @@ end
 
 function on_message(msg)
   local conn = mix.websocket()
-  conn:send(mix.json_encode(answer(conn, msg)))
+  conn:send(answer(conn, msg))
 end
 
 function on_close(client_id, err)

@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { type Api, createApi } from './api/api.js';
 import { Queue } from './api/queue.js';
 import type { Loaded } from './config/load.js';
@@ -46,7 +47,7 @@ export interface RunningNode {
   readonly mesh: Mesh;
   readonly reach: Reach;
   readonly addresses: Addresses;
-  /** Fulfilled when the node is ready and its clients' ports are open; rejected with StartError when they cannot be opened. */
+  /** Fulfilled when the node is ready and its clients' ports are open; rejected with StartError, and the node closed, when they cannot be opened. */
   readonly ready: Promise<void>;
   /** Fulfilled when the node has been closed. */
   readonly closed: Promise<void>;
@@ -67,6 +68,9 @@ export interface NodeOptions {
   /** Where log lines go; the configuration's `logging` when left out. */
   readonly log?: NodeLog;
 }
+
+// grpc-js writes lines of its own to standard error; what they tell is in our log, with names.
+setLogVerbosity(logVerbosity.NONE);
 
 /** How often a node that is alone resolves its seeds' names again: containers move. */
 const SEEDS_AGAIN_MS = 5000;
@@ -123,8 +127,10 @@ async function build(loaded: Loaded, options: NodeOptions, undo: Undo): Promise<
   await loadScripts(core, { reach, queue, folder: loaded.folder, scriptOf, undo });
   const state = { leaving: false };
   const parts = { ...core, reach, scripts: [...scriptOf.values()], state };
-  const api = await openApi(parts, queue, options.share ?? false);
+  const api = await makeApi(parts, queue, options.share ?? false);
   undo.push(() => api.close());
+  await api.listen();
+  mesh.apiAt(`${reachable(config.api.bind)}:${api.httpPort}`);
   return { ...parts, api };
 }
 
@@ -188,7 +194,7 @@ async function loadScripts(
   }
 }
 
-async function openApi(parts: Omit<Parts, 'api'>, queue: Queue, sharePort: boolean): Promise<Api> {
+function makeApi(parts: Omit<Parts, 'api'>, queue: Queue, sharePort: boolean): Promise<Api> {
   const { config, mesh, gateway, reach, log, metrics, scripts, state } = parts;
   const self = (): SelfReport => ({ connections: gateway.count(), ...subscriptionsOf(mesh) });
   answerAboutSelf(mesh, self, (channel) => mesh.explain(channel).subscribers);
@@ -202,7 +208,7 @@ async function openApi(parts: Omit<Parts, 'api'>, queue: Queue, sharePort: boole
     reasons: () => reasonsOf(state, scripts),
     metrics: () => metrics.text(),
   });
-  const api = await createApi({
+  return createApi({
     api: config.api,
     access: config.access,
     backplane,
@@ -210,9 +216,6 @@ async function openApi(parts: Omit<Parts, 'api'>, queue: Queue, sharePort: boole
     asset: consoleAsset,
     sharePort,
   });
-  await api.listen();
-  mesh.apiAt(`${reachable(config.api.bind)}:${api.httpPort}`);
-  return api;
 }
 
 /** Starts joining, and gives the node's owner what to hold it by. */
@@ -233,7 +236,12 @@ async function run(parts: Parts, loaded: Loaded): Promise<RunningNode> {
   });
 
   const seeds = await resolveSeeds(config.cluster.seeds, log);
-  const ready = new Promise<void>((resolve) => mesh.start(seeds, resolve)).then(() => openClients(parts, clients));
+  const ready = new Promise<void>((resolve) => mesh.start(seeds, resolve))
+    .then(() => openClients(parts, clients))
+    .catch(async (error) => {
+      await node.close();
+      throw error;
+    });
   // Whoever waits for `ready` sees its failure; nobody need wait.
   ready.catch(() => undefined);
   const again = setInterval(() => void lookAgain(parts), SEEDS_AGAIN_MS);
@@ -263,7 +271,7 @@ async function run(parts: Parts, loaded: Loaded): Promise<RunningNode> {
     end?.();
   };
 
-  return {
+  const node: RunningNode = {
     log,
     mesh,
     reach: parts.reach,
@@ -279,6 +287,7 @@ async function run(parts: Parts, loaded: Loaded): Promise<RunningNode> {
       return closing;
     },
   };
+  return node;
 }
 
 /** Looks for the mesh once more, while nobody of it is known. */

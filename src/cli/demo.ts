@@ -47,6 +47,7 @@ function launch(index: number): ChildProcess {
     `cluster.seeds=${index === 0 ? '' : `127.0.0.1:${config.cluster.port}`}`,
     `api.port=${config.api.port + shift}`,
     `api.grpcPort=${config.api.grpcPort + shift}`,
+    'servers.0.bind=127.0.0.1',
     `servers.0.port=${config.servers[0].port + shift}`,
     'cluster.profile=local',
     'drainSeconds=1',

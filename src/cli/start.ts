@@ -27,24 +27,24 @@ export async function start(options: StartOptions, print: (text: string) => void
   const origins: Origins = { file: options.config, env, flags: options.set };
   const loaded = loadConfig(origins);
   if (options.workers > 1) return startWorkers(options, loaded, print);
-  let node: RunningNode;
   try {
-    node = await createNodeFrom(loaded, { share: worker !== undefined });
+    await runNode(origins, await createNodeFrom(loaded, { share: worker !== undefined }));
   } catch (error) {
     if (error instanceof StartError) throw new CommandError(EXIT.usage, error.message);
     throw error;
   }
+}
+
+/** Ends when the node has been closed; fails when it cannot open its clients' ports. */
+async function runNode(origins: Origins, node: RunningNode): Promise<void> {
   takeOverChanges(origins, node);
   endOnBugs(node);
-  await Promise.race([
-    node.ready.then(() => {
-      const report: Report = { kind: 'ready', addresses: node.addresses };
-      process.send?.(report);
-      return node.closed;
-    }),
-    node.closed,
-    untilSignal(node),
-  ]);
+  const ready = node.ready.then(() => {
+    const report: Report = { kind: 'ready', addresses: node.addresses };
+    process.send?.(report);
+    return node.closed;
+  });
+  await Promise.race([ready, node.closed, untilSignal(node)]);
 }
 
 /** What nobody caught is a bug: one clear line, and an end that whoever restarts processes can see. */

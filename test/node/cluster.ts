@@ -28,6 +28,13 @@ export async function startNode(
   settings: DeepPartial<Config> = {},
   log = quietLog(),
 ): Promise<RunningNode> {
+  const node = await joiningNode(id, settings, log);
+  await node.ready;
+  return node;
+}
+
+/** The same, without waiting until it is ready. */
+export function joiningNode(id: string, settings: DeepPartial<Config> = {}, log = quietLog()): Promise<RunningNode> {
   const loaded = loadConfig({
     settings: {
       drainSeconds: 0,
@@ -38,9 +45,12 @@ export async function startNode(
       servers: settings.servers ?? [{ port: 0, bind: '127.0.0.1', entry: `${luaFolder}entry.websocket.lua` }],
     },
   });
-  const node = await createNodeFrom(loaded, { log });
-  await node.ready;
-  return node;
+  return createNodeFrom(loaded, { log });
+}
+
+/** Waits for something that no event tells of; the test's own time limit bounds it. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** A mesh of `count` ready nodes, node-1 … node-n. */
