@@ -12,7 +12,7 @@ function general(text: string) {
 
 const quick = (text: string) => {
   const read = readQuickPublish(Buffer.from(text));
-  return read === null ? null : { ...read, data: read.data.toString() };
+  return read === null ? null : { ...read, data: Buffer.from(read.data).toString() };
 };
 
 t.test('the common form is read without JSON.parse', async (t) => {
