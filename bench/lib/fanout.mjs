@@ -101,7 +101,7 @@ export async function saturate({ audience, publish, flush, window, seconds, serv
   });
   stop = true;
   audience.onProgress();
-  await Promise.race([finished, sleep(5000)]);
+  await Promise.race([finished, sleep(15_000)]);
   audience.next = next;
   const expected = (next - first) * audience.size;
   const missing = expected - (audience.delivered - base);

@@ -3,11 +3,20 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
+/** Nothing that was started here outlives the benchmark, however that ends. */
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
 export class Server {
   #child;
   constructor(child) {
     this.#child = child;
     this.pid = child.pid;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
   }
 
   /** CPU time so far, in microseconds: user and system, all threads. */
@@ -32,6 +41,7 @@ export class Server {
   async stop(signal = 'SIGTERM') {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.stopping = true;
     this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5000);
     await ended;
@@ -82,7 +92,7 @@ export function startProgram(command, args, until, options = {}) {
     child.once('error', reject);
     child.once('exit', (code) => {
       if (!ready) reject(new Error(`${command} ended with ${code}:\n${output.slice(-2000)}`));
-      else if (code) console.error(`${command} ${args[0]} ended with ${code}`);
+      else if (code && !child.stopping) console.error(`${command} ${args[0]} ended with ${code}`);
     });
   });
 }

@@ -77,7 +77,8 @@ export class WebSocketConnection implements Connection {
   send(data: Uint8Array, binary: boolean): SendOutcome {
     const refused = this.refusal(data.length);
     if (refused !== null) return refused;
-    if (this.shared.inside !== this) this.queue(data.slice(), binary);
+    // A copy, because `data` is lent. (Not slice(): that of a Buffer copies nothing.)
+    if (this.shared.inside !== this) this.queue(new Uint8Array(data), binary);
     else {
       // The library gathers what is sent within the read of the same socket, and copies it.
       this.flush();

@@ -181,6 +181,25 @@ t.test('close tells the client code and reason after everything that was sent be
   t.equal(script.closes.all[0].error, null);
 });
 
+t.test('what is sent may be lent: the caller can use the memory again at once', async (t) => {
+  const { gateway, script } = setup();
+  t.teardown(() => gateway.close());
+  const { port } = await gateway.listenWebSocket(CONFIG, script);
+  const client = await Client.open(port);
+  const [{ connection }] = script.handshakes.all;
+  const lent = Buffer.from('first');
+  connection.send(lent, false);
+  lent.write('xxxxx');
+  connection.deliver(lent, false);
+  lent.write('yyyyy');
+  script.message = () => {
+    connection.send(lent, false);
+    lent.write('zzzzz');
+  };
+  client.socket.send('now');
+  t.same(await client.received.first(3), ['first', 'xxxxx', 'yyyyy']);
+});
+
 t.test('a close code that must not travel becomes 1000', async (t) => {
   const { gateway, script } = setup();
   t.teardown(() => gateway.close());

@@ -1,0 +1,78 @@
+/** Client traffic through Lua: the scenarios F (steady), G (a burst of connections) and I (a soak with churn). */
+import { frame, RawClient } from '../clients/websocket.mjs';
+import { sleep } from './fanout.mjs';
+
+const PING = frame(Buffer.from('{"op":"ping"}'));
+
+/** A client that counts the answers to what it sends, and how long each took (answers come in order). */
+export async function talker(system, node) {
+  const client = await RawClient.open(system.address(node));
+  const sent = [];
+  let head = 0;
+  const state = { answered: 0, times: [], messages: 0, close: () => client.close() };
+  client.listen((_client, buffer, start, end) => {
+    // What was published is not JSON of ours; answers are.
+    if (buffer[start] !== 123) {
+      state.messages++;
+      return;
+    }
+    if (buffer.latin1Slice(start, end).includes('"error"')) throw new Error(buffer.latin1Slice(start, end));
+    state.answered++;
+    state.times.push(performance.now() - sent[head]);
+    head++;
+    if (head > 4096) {
+      sent.splice(0, head);
+      head = 0;
+    }
+  });
+  const say = (bytes) => {
+    sent.push(performance.now());
+    client.write(bytes);
+  };
+  state.ping = () => say(PING);
+  state.publish = (channel) =>
+    say(frame(Buffer.from(`{"op":"publish","channel":"${channel}","data":"${'x'.repeat(64)}"}`)));
+  state.subscribe = (channel) => say(frame(Buffer.from(`{"op":"subscribe","channel":"${channel}"}`)));
+  state.under = () => sent.length - head;
+  return state;
+}
+
+/** Keeps `rate` messages per second going for `seconds`, spread over the talkers, one in ten a publish. Returns what came back. */
+export async function converse(talkers, { rate, seconds, channels }) {
+  const before = talkers.reduce((sum, { answered }) => sum + answered, 0);
+  for (const talker of talkers) talker.times.length = 0;
+  const began = performance.now();
+  let sent = 0;
+  const total = rate * seconds;
+  while (sent < total) {
+    const due = Math.min(total, Math.floor(((performance.now() - began) * rate) / 1000));
+    for (; sent < due; sent++) {
+      const talker = talkers[sent % talkers.length];
+      if (sent % 10 === 9) talker.publish(`t${Math.floor(Math.random() * channels)}`);
+      else talker.ping();
+    }
+    await sleep(2);
+  }
+  const elapsed = (performance.now() - began) / 1000;
+  const answered = () => talkers.reduce((sum, talker) => sum + talker.answered, 0) - before;
+  const inTime = answered();
+  for (let i = 0; i < 500 && answered() < total; i++) await sleep(20);
+  if (answered() !== total) throw new Error(`${total - answered()} messages were never answered`);
+  const times = Float64Array.from(talkers.flatMap((talker) => talker.times)).sort();
+  return {
+    'answers/s': inTime / elapsed,
+    'p50 ms': times[Math.floor(times.length * 0.5)],
+    'p99 ms': times[Math.floor(times.length * 0.99)],
+  };
+}
+
+/** Waits until every talker has all its answers. */
+export async function answeredAll(talkers) {
+  for (let i = 0; i < 500 && talkers.some((talker) => talker.under() > 0); i++) await sleep(20);
+}
+
+/** The event loop's worst delay since the node was last asked, in milliseconds. */
+export async function worstDelay(api) {
+  const text = await (await fetch(`http://127.0.0.1:${api}/metrics`)).text();
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1]) * 1000;
+}
