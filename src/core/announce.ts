@@ -25,7 +25,7 @@ export class Announcer {
     private readonly settled: () => void,
   ) {}
 
-  viewChanged(): void {
+  announceAll(): void {
     for (const peer of this.peers.inView) this.announce(peer);
   }
 

@@ -48,13 +48,20 @@ export class Gate {
 
   /** Why it stays closed, in words; empty when this node may open it. */
   reasons(): string[] {
-    const reasons = this.seedReasons();
+    return [...this.obstacles()];
+  }
+
+  mayOpen(): boolean {
+    return this.obstacles().next().done === true;
+  }
+
+  private *obstacles(): Generator<string, void> {
+    yield* this.seedReasons();
     for (const peer of this.peers.inView) {
-      if (peer.session === null) reasons.push(`no session with member ${peer.nodeId} at ${peer.record.address} yet`);
-      else if (peer.acked !== this.peers.digest)
-        reasons.push(`member ${peer.nodeId} did not acknowledge this node's view yet`);
+      const { nodeId, record } = peer;
+      if (peer.session === null) yield `no session with member ${nodeId} at ${record.address} yet`;
+      else if (peer.acked !== this.peers.digest) yield `member ${nodeId} did not acknowledge this node's view yet`;
     }
-    return reasons;
   }
 
   /**

@@ -109,8 +109,13 @@ export class Interests {
     }
   }
 
-  /** Everybody gets what it lacks for the new view, and then SYNC (rule 2). */
+  /** Walks for the view before would promise too much. */
   viewChanged(): void {
+    this.walks.clear();
+  }
+
+  /** Everybody gets what it lacks for the announced view, and then SYNC (rule 2). */
+  registerAll(): void {
     this.walks.clear();
     this.begin({ only: null, rest: this.wanted.values() });
   }

@@ -237,7 +237,7 @@ export class Mesh implements LinkEvents {
 
   /** At the end of a turn in which something was heard of views and acknowledgements. */
   private check(): void {
-    if (this.phase === 'joining' && (this.of.gate.open || this.of.gate.reasons().length === 0)) {
+    if (this.phase === 'joining' && (this.of.gate.open || this.of.gate.mayOpen())) {
       this.of.gate.open = true;
       this.phase = 'ready';
       this.ports.log.info('ready', { node: this.nodeId, members: this.of.peers.inView.length + 1 });

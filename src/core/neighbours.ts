@@ -43,9 +43,13 @@ export interface NeighbourLimits extends OutboxLimits {
   readonly leaveStepMs: number;
   readonly relayAfterMs: number;
   readonly canaryMs: number;
+  readonly announcementsPerSecond: number;
 }
 
 export class Neighbours {
+  private announcing = false;
+  private announcedAt = Number.NEGATIVE_INFINITY;
+
   constructor(
     private readonly of: NeighbourParts,
     private readonly ports: Pick<Ports, 'clock' | 'random' | 'links'>,
@@ -69,7 +73,7 @@ export class Neighbours {
   }
 
   viewChanged({ view, gone, returned }: ViewChange): void {
-    const { peers, announcer, interests, leases, lookups, turn } = this.of;
+    const { peers, interests, leases, lookups, turn } = this.of;
     const dead: Peer[] = [];
     for (const { member, how } of gone) {
       const peer = peers.find(member.nodeId);
@@ -87,11 +91,28 @@ export class Neighbours {
     // Only now: a publish that waits for them decides at once, and must do so in the new view.
     for (const peer of dead) this.bury(peer);
     for (const peer of peers.inView) if (peer.session === null) this.callAgain(peer);
-    announcer.viewChanged();
     interests.viewChanged();
     leases.viewChanged();
     lookups.viewChanged();
     turn.checkSoon();
+    this.announceSoon();
+  }
+
+  /** At once, or when the last announcement is long enough ago for so many members. */
+  private announceSoon(): void {
+    if (this.announcing) return;
+    const { peers, announcer, interests } = this.of;
+    const pause = (peers.inView.length / this.limits.announcementsPerSecond) * 1000;
+    const announce = (): void => {
+      this.announcing = false;
+      this.announcedAt = this.ports.clock.now();
+      announcer.announceAll();
+      interests.registerAll();
+    };
+    const wait = this.announcedAt + pause - this.ports.clock.now();
+    if (wait <= 0) return announce();
+    this.announcing = true;
+    this.ports.clock.after(wait, announce);
   }
 
   sessionBegan(peer: Peer): void {

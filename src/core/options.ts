@@ -38,6 +38,11 @@ export interface Tuning {
   /** How long a member waits to be dialed, or to dial, before it asks a third one to relay (rule 15). */
   readonly relayAfterMs: number;
 
+  /**
+   * A view change is announced to every member; the next announcement waits members / this seconds after the last one, so
+   * that a burst of joins is few rounds. Lower: less traffic in bursts, later subscribes.
+   */
+  readonly announcementsPerSecond: number;
   /** Registrations gather for so long before they leave (rule 4). Higher: fewer frames and slower subscribes. */
   readonly registerBatchMs: number;
   /** Interest outlives its last subscriber by so long, so that churn costs nothing (rule 4). Higher: more stray messages. */
@@ -101,6 +106,7 @@ export const DEFAULTS: Tuning = {
   handshakeMs: 5000,
   healMs: 30_000,
   relayAfterMs: 3000,
+  announcementsPerSecond: 2000,
   registerBatchMs: 2,
   lingerMs: 30_000,
   subscribeTimeoutMs: 5000,
