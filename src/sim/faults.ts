@@ -27,7 +27,7 @@ export class Nemesis {
   begin(): void {
     const acts: Readonly<Record<keyof Faults, () => void>> = {
       reset: () => this.pair((a, b) => this.cluster.reset(a, b)),
-      oneWay: () => this.pair((a, b) => this.hold([[a, b]], this.random.scaled(50, 6000))),
+      oneWay: () => this.pair((a, b) => this.oneWay(a, b)),
       clog: () => this.pair((a, b) => this.clog(a, b)),
       stall: () => this.cluster.stall(this.site(), this.random.scaled(10, 4000)),
       crash: () => this.crash(false),
@@ -85,6 +85,14 @@ export class Nemesis {
         this.cluster.release(from, to);
       }
     });
+  }
+
+  /** Sometimes only one side learns that their links broke. */
+  private oneWay(a: Site, b: Site): void {
+    const longest = this.swarm.profile === 'races' ? 1500 : 6000;
+    this.hold([[a, b]], this.random.scaled(20, longest));
+    if (this.random.chance(0.2))
+      this.time.at(this.time.now + this.random.scaled(1, 100), null, () => this.cluster.reset(a, b));
   }
 
   private clog(a: Site, b: Site): void {

@@ -31,7 +31,8 @@ export class Judge {
     }
     if (result.success > success)
       ledger.breach('success is a lower bound', `#${id} reports ${result.success}, truth is ${success}`, channel);
-    if (!complete && this.lossless)
+    // A node that is not ready has no subscribers: nothing is lost with it.
+    if (this.lossless && result.unconfirmed.some((nodeId) => this.views.isReady(nodeId)))
       ledger.breach('graceful loses nothing', `#${id} is unconfirmed by ${result.unconfirmed.join(' ')}`, channel);
     for (const subscription of publication.expected) this.cover(publication, subscription);
   }

@@ -126,7 +126,9 @@ export class Simulation {
       for (const frame of frames) {
         trace.mix(frame.kind.charCodeAt(0) * 256 + frame.kind.length);
         if (trace.recording) trace.frame(time.now, receiver.name, sender.name, frame);
-        if (lane === 'control') this.leases.see(receiver, sender, frame, sentAt);
+        if (lane !== 'control') continue;
+        this.leases.see(receiver, sender, frame, sentAt);
+        this.views.see(receiver, frame);
       }
     };
   }
@@ -214,7 +216,10 @@ export class Simulation {
   /** No look-up can take longer than it may for the network's slowness alone. */
   private isQuick(): boolean {
     const { minMs, jitterMs, slowShare, spread } = this.swarm.latency;
-    return slowShare === 0 && 2 * spread * (minMs + 10 * jitterMs) < DEFAULTS.lookupGiveUpMs;
+    return (
+      slowShare === 0 &&
+      2 * spread * (minMs + 10 * jitterMs) < (this.swarm.tuning.lookupGiveUpMs ?? DEFAULTS.lookupGiveUpMs)
+    );
   }
 
   outcome(): Outcome {

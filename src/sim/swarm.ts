@@ -6,7 +6,7 @@ import type { Tuning } from '../core/options.js';
 import type { LatencyShape } from './network.js';
 import { SeededRandom } from './random.js';
 
-export const PROFILES = ['mixed', 'one-way', 'four', 'busy', 'rolling', 'calm', 'large'] as const;
+export const PROFILES = ['mixed', 'one-way', 'four', 'busy', 'races', 'rolling', 'calm', 'large'] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** Mean time between faults of each kind in ms; 0: none. */
@@ -84,7 +84,6 @@ export function drawSwarm(seed: number, choice: SwarmChoice = {}): Swarm {
   const size = drawNodes(random, profile);
   const nodes = choice.nodes ?? size;
   const faults = drawFaults(random, profile, nodes);
-  const quick = random.chance(0.5);
   return {
     seed,
     profile,
@@ -95,19 +94,26 @@ export function drawSwarm(seed: number, choice: SwarmChoice = {}): Swarm {
     laneBatches: profile === 'mixed' && random.chance(0.2) ? random.whole(4, 40) : 10_000,
     ...drawClocks(random),
     tuning: drawTuning(random, profile, nodes),
-    activeMs: profile === 'large' ? 10_000 : random.between(4000, quick ? 8000 : 20_000),
+    activeMs: drawActive(random, profile),
     faults,
     load: drawLoad(random, profile, nodes),
     lossless: profile === 'rolling' || profile === 'calm',
   };
 }
 
+function drawActive(random: SeededRandom, profile: Profile): number {
+  const quick = random.chance(0.5);
+  if (profile === 'large') return 10_000;
+  return random.between(4000, quick || profile === 'races' ? 8000 : 20_000);
+}
+
 function drawProfile(random: SeededRandom): Profile {
   const at = random.fraction();
   if (at < 0.4) return 'mixed';
-  if (at < 0.55) return 'one-way';
-  if (at < 0.7) return 'four';
-  if (at < 0.82) return 'busy';
+  if (at < 0.5) return 'one-way';
+  if (at < 0.6) return 'four';
+  if (at < 0.7) return 'busy';
+  if (at < 0.84) return 'races';
   return at < 0.94 ? 'rolling' : 'calm';
 }
 
@@ -118,6 +124,7 @@ function drawNodes(random: SeededRandom, profile: Profile): number {
   const many = random.whole(13, 40);
   if (profile === 'large') return 200;
   if (profile === 'four' || profile === 'busy') return 4;
+  if (profile === 'races') return 3 + (few % 3);
   if (profile === 'one-way') return 3 + (few % 4);
   if (profile === 'rolling') return at < 0.8 ? Math.max(3, few) : some;
   return at < 0.02 ? 1 : at < 0.8 ? few : at < 0.98 ? some : many;
@@ -142,10 +149,24 @@ function drawFaults(random: SeededRandom, profile: Profile, nodes: number): Faul
   if (profile === 'calm') return NO_FAULTS;
   if (profile === 'rolling') return { ...NO_FAULTS, roll: 1500 + often / 2, join: drawn.join };
   if (profile === 'one-way') return { ...NO_FAULTS, oneWay: often, accuse: drawn.accuse, reset: drawn.reset };
+  if (profile === 'races') return racing(random);
   if (profile === 'busy') return { ...NO_FAULTS, reset: often, accuse: drawn.accuse, clog: drawn.clog };
   if (profile === 'large') return { ...NO_FAULTS, reset: 500, crash: 3000 };
   if (nodes === 1) return NO_FAULTS;
   return drawn;
+}
+
+/** Short one-way breaks, false deaths and joins, so that the same news reaches each node at another time. */
+function racing(random: SeededRandom): Faults {
+  return {
+    ...NO_FAULTS,
+    oneWay: random.scaled(30, 300),
+    reset: random.chance(0.5) ? random.scaled(100, 1000) : 0,
+    accuse: random.chance(0.7) ? random.scaled(200, 1500) : 0,
+    join: random.chance(0.4) ? random.scaled(500, 3000) : 0,
+    crash: random.chance(0.3) ? random.scaled(700, 3000) : 0,
+    roll: random.chance(0.2) ? 2000 : 0,
+  };
 }
 
 function drawLatency(random: SeededRandom, profile: Profile): LatencyShape {
@@ -165,7 +186,8 @@ function drawClocks(random: SeededRandom): Pick<Swarm, 'slowestClock' | 'fastest
 function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Partial<Tuning> {
   const leaseMs = random.scaled(500, 5000);
   const tight = profile === 'mixed' && random.chance(0.15);
-  const ringAlways = profile === 'four' || profile === 'busy' || random.chance(0.6);
+  const ringAlways = profile === 'four' || profile === 'busy' || profile === 'races' || random.chance(0.6);
+  const patient = profile !== 'rolling' && profile !== 'calm' && random.chance(0.4);
   return {
     profile: random.chance(0.8) ? 'local' : 'lan',
     replicateAllUpTo: ringAlways ? 0 : 8,
@@ -177,9 +199,11 @@ function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Part
     handshakeMs: 2000,
     healMs: random.scaled(1000, 4000),
     relayAfterMs: random.scaled(300, 3000),
-    lingerMs: random.scaled(20, 3000),
+    lingerMs: profile === 'races' ? random.scaled(5, 100) : random.scaled(20, 3000),
     walkChannels: random.chance(0.2) ? random.whole(1, 3) : 2000,
     publishTimeoutMs: random.chance(0.3) && profile !== 'rolling' ? 600 : 2000,
+    lookupHedgeMs: patient ? random.scaled(50, 1000) : 50,
+    lookupGiveUpMs: patient ? random.scaled(150, 3000) : 150,
     floodsPerSecond: tight ? 20 : 500,
     floodBurst: tight ? 20 : 500,
     leaseFromPerSecond: random.whole(1, 4),
@@ -196,6 +220,7 @@ function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Part
 
 function drawLoad(random: SeededRandom, profile: Profile, nodes: number): Load {
   const busy = profile === 'busy';
+  if (profile === 'races') return raceLoad(random);
   return {
     channels: busy ? random.whole(1, 2) : random.whole(2, 10),
     subscribers: nodes > 20 ? 1 : random.whole(1, 4),
@@ -207,5 +232,21 @@ function drawLoad(random: SeededRandom, profile: Profile, nodes: number): Load {
     degradedShare: random.chance(0.2) ? 0.3 : 0,
     brokenShare: random.chance(0.3) ? 0.1 : 0,
     maxPayload: random.chance(0.5) ? 8 : 300,
+  };
+}
+
+/** Many channels, each wanted for a moment by somebody. */
+function raceLoad(random: SeededRandom): Load {
+  return {
+    channels: random.whole(3, 30),
+    subscribers: random.whole(1, 3),
+    churnMs: random.scaled(8, 60),
+    publishMs: random.scaled(5, 40),
+    burst: 1,
+    hot: random.whole(0, 3),
+    hotMs: random.scaled(15, 120),
+    degradedShare: 0,
+    brokenShare: 0,
+    maxPayload: 8,
   };
 }

@@ -2,6 +2,7 @@
  * What each node's view was and is, watched from outside: who removed whom and when, and who could not have known of whom.
  * The conditions of the guarantee (ROUTING.md "Coverage") are read from here.
  */
+import type { Frame } from '../core/frames.js';
 import type { Cluster } from './cluster.js';
 import { type Ledger, type Moment, NEVER } from './ledger.js';
 import type { SimNode } from './node.js';
@@ -18,7 +19,9 @@ interface Sight {
   /** When it first had a process in its view, and from when until when it had removed it. */
   readonly first: Map<SimNode, Moment>;
   readonly away: Map<SimNode, Absence[]>;
-  /** Ready processes that no chain of views led to when the later of both became ready: two meshes from birth. */
+  /** Processes that it was told were dead before it became ready. */
+  readonly heardDead: Set<SimNode>;
+  /** Ready processes that it could not know when it became ready: no chain of views led to them, or they were held for dead. */
   readonly apart: Set<SimNode>;
 }
 
@@ -62,19 +65,31 @@ export class Views {
     }
   }
 
+  /** A frame arrives: what a joining node hears of the dead. */
+  see(to: SimNode, frame: Frame): void {
+    if (this.ledger.readyAt.has(to)) return;
+    const records = 'members' in frame ? frame.members : 'updates' in frame ? frame.updates : [];
+    for (const { boot, state } of records) {
+      const dead = state === 'dead' ? this.cluster.ofBoot(boot) : undefined;
+      if (dead !== undefined) this.sight(to).heardDead.add(dead);
+    }
+  }
+
   /** A node became ready: whom it could not know, it need not. */
   ready(node: SimNode): void {
     const reached = new Set<SimNode>([node]);
     for (const next of reached) for (const other of this.sight(next).view) if (other.alive) reached.add(other);
     for (const other of this.cluster.nodes) {
-      if (reached.has(other) || !this.ledger.readyAt.has(other)) continue;
+      if (!this.ledger.readyAt.has(other) || this.sight(node).view.has(other)) continue;
+      if (reached.has(other) && !this.sight(node).heardDead.has(other)) continue;
       this.sight(node).apart.add(other);
       this.sight(other).apart.add(node);
     }
   }
 
-  view(node: SimNode): ReadonlySet<SimNode> {
-    return this.sight(node).view;
+  /** The process of that name that runs now has become ready. */
+  isReady(nodeId: string): boolean {
+    return this.cluster.nodes.some((node) => node.nodeId === nodeId && this.ledger.readyAt.has(node));
   }
 
   /** One of the two had removed the other at some moment in between, or they were of two meshes that had not met by `from`. */
@@ -98,7 +113,14 @@ export class Views {
   private sight(node: SimNode): Sight {
     let sight = this.sights.get(node);
     if (sight === undefined) {
-      sight = { digest: '', view: new Set([node]), first: new Map(), away: new Map(), apart: new Set() };
+      sight = {
+        digest: '',
+        view: new Set([node]),
+        first: new Map(),
+        away: new Map(),
+        heardDead: new Set(),
+        apart: new Set(),
+      };
       this.sights.set(node, sight);
     }
     return sight;
