@@ -12,7 +12,7 @@ export interface Measured {
   readonly api: Api;
 }
 
-export function showGauges(metrics: Metrics, { mesh, gateway, api }: Measured): void {
+export function showGauges(metrics: Metrics, { mesh, gateway, scripts, api }: Measured): void {
   metrics.gauge('connections', () => gateway.counts());
   metrics.gauge('subscriptions', () => mesh.counts().subscriptions);
   metrics.gauge('channels', () => mesh.counts().channels);
@@ -39,6 +39,9 @@ export function showGauges(metrics: Metrics, { mesh, gateway, api }: Measured): 
   metrics.gauge('directory_entries', () => mesh.counts().directory);
   metrics.gauge('publishes_waiting', () => mesh.counts().publishesWaiting);
   metrics.gauge('subscribes_waiting', () => mesh.counts().subscribesWaiting);
+  // A server is named by its place in the configuration's list.
+  metrics.gauge('lua_waiting', () => new Map(scripts.map((script, i) => [String(i), script.stats().waiting])));
+  metrics.gauge('lua_memory_bytes', () => new Map(scripts.map((script, i) => [String(i), script.stats().memoryBytes])));
   metrics.gauge('api_connections', () => api.connections());
   metrics.gauge('queue_depth', () => api.queue.depths());
   metrics.gauge('queue_age_seconds', () => api.queue.ages());
