@@ -4,8 +4,9 @@
 
 local websocket = {}
 
--- The longest message in bytes, all its fragments together; a longer one closes the connection with 1009.
-websocket.max_message = 65536
+-- The longest message in bytes, all its fragments together; a longer one closes the connection with 1009. A frame with its header
+-- (14 bytes) must fit into the maxPayloadBytes of the server.
+websocket.max_message = 65536 - 14
 -- The longest upgrade request in bytes.
 websocket.max_request = 16384
 
