@@ -31,8 +31,6 @@ export interface IncomingParts {
 }
 
 export interface IncomingRoles {
-  /** This node passed its join gate. */
-  isReady(): boolean;
   now(): number;
   /** The leave under way. */
   leave(): Leave | null;
@@ -153,7 +151,7 @@ export class Incoming {
   private numbering(peer: Peer, { epoch, first }: Numbering): void {
     const start = peer.inbox.numbering(epoch, first);
     if (start === 'hole') this.roles.gap(null, peer, 'it gave up messages while there was no session');
-    if (start === 'new' && this.roles.isReady() && peer.session?.peerReady) {
+    if (start === 'new' && peer.session?.bothReady) {
       this.roles.gap(null, peer, 'both were ready when they met: a partition has healed');
     }
   }

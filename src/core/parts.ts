@@ -155,7 +155,6 @@ export class Parts extends Given {
   readonly neighbours: Neighbours = new Neighbours(this, { ...this.ports, links: this.relays }, this.tuning);
 
   readonly incoming: Incoming = new Incoming(this, {
-    isReady: () => this.gate.open,
     now: () => this.ports.clock.now(),
     leave: () => this.holder.leave(),
     gap: (channel, peer, why) => this.holder.gap(channel, peer, why),

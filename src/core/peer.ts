@@ -17,6 +17,8 @@ export interface Session {
   readonly relayedBy: string | null;
   /** The other side had passed its join gate when the session began. */
   readonly peerReady: boolean;
+  /** And so had this one: two meshes met, or two halves of one (rule 12). */
+  readonly bothReady: boolean;
 }
 
 export class Peer {

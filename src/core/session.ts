@@ -307,6 +307,7 @@ export class Sessions {
       dialer,
       relayedBy: this.events.relayOf(line.link),
       peerReady: speech.ready,
+      bothReady: speech.ready && this.events.isReady(),
     };
     peer.met = true;
     peer.resumable = true;

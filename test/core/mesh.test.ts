@@ -37,6 +37,26 @@ t.test('three nodes join, and one publish reaches a subscriber on each, with exa
   for (const { listener } of subs) t.same(listener.got, ['from 0', 'from 1', 'from 2']);
 });
 
+t.test('joining one after the other or all at once raises no gap: nobody missed anything', async (t) => {
+  for (let size = 2; size <= 8; size++) {
+    const net = new MeshNet();
+    const nodes = net.cluster(size);
+    t.same(
+      nodes.flatMap((node) => node.gaps),
+      [],
+      `${size} nodes`,
+    );
+    nodes.push(...Array.from({ length: 3 }, (_, i) => net.start(`late-${i}`, ['n0'])));
+    net.run(20_000);
+    t.ok(nodes.every((node) => node.mesh.phase === 'ready'));
+    t.same(
+      nodes.flatMap((node) => node.gaps),
+      [],
+      `${size} nodes and three late ones`,
+    );
+  }
+});
+
 t.test('a publish that starts after the acknowledgement arrives, thousands of times', async (t) => {
   const net = new MeshNet();
   const nodes = net.cluster(3);
