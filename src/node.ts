@@ -312,10 +312,11 @@ async function openClients({ config, gateway, scripts, log, mesh, api }: Parts, 
 }
 
 /** Takes over what is live, and names what is not. */
-function takeOver({ log, api }: Parts, before: Config, after: Config): void {
+function takeOver({ log, api, gateway }: Parts, before: Config, after: Config): void {
   log.level(after.logging.level);
   api.reloadAccess(after.access);
   api.reloadTls();
+  gateway.reloadTls();
   const restart = Object.keys(after).filter((key) => {
     if (key === 'access' || key === 'drainSeconds') return false;
     return JSON.stringify(before[key as keyof Config]) !== JSON.stringify(after[key as keyof Config]);

@@ -240,7 +240,7 @@ export class Mesh implements LinkEvents {
     if (this.phase === 'joining' && (this.of.gate.open || this.of.gate.mayOpen())) {
       this.of.gate.open = true;
       this.phase = 'ready';
-      this.ports.log.info('ready', { node: this.nodeId, members: this.of.peers.inView.length + 1 });
+      this.ports.log.info('the mesh is ready', { members: this.of.peers.inView.length + 1 });
       this.onReady();
     }
     if (this.of.peers.settled()) this.of.subscribers.reevaluateAll();
