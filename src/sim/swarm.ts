@@ -250,3 +250,37 @@ function raceLoad(random: SeededRandom): Load {
     maxPayload: 8,
   };
 }
+
+/** A mesh without faults and load, on a quick network: for scenarios and measurements. */
+export function quietSwarm(overrides: Partial<Swarm> = {}): Swarm {
+  return {
+    seed: 1,
+    profile: 'calm',
+    nodes: 3,
+    spare: 0,
+    together: false,
+    latency: { minMs: 1, jitterMs: 0, slowShare: 0, slowMs: 0, spread: 1 },
+    laneBatches: 10_000,
+    slowestClock: 1,
+    fastestClock: 1,
+    tuning: {},
+    activeMs: 0,
+    faults: NO_FAULTS,
+    load: { ...NO_LOAD },
+    lossless: false,
+    ...overrides,
+  };
+}
+
+const NO_LOAD: Load = {
+  channels: 4,
+  subscribers: 3,
+  churnMs: 1e12,
+  publishMs: 1e12,
+  burst: 1,
+  hot: 0,
+  hotMs: 1e12,
+  degradedShare: 0,
+  brokenShare: 0,
+  maxPayload: 8,
+};
