@@ -37,7 +37,7 @@ export interface Api {
   /** Open connections by transport, for the gauge api_connections. */
   connections(): ReadonlyMap<string, number>;
   reloadAccess(access: AccessConfig): void;
-  /** Reads the certificate files again. Throws, and keeps the old, when they are not usable. */
+  /** Reads the certificate files again, for new connections. Files that cannot be used change nothing, and the log says why. */
   reloadTls(): void;
   /** Answers readiness with 503 and asks back ends to go elsewhere; calls are answered until close, gRPC streams for `graceMs`. */
   drain(graceMs?: number): void;
@@ -83,8 +83,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       ]),
     reloadAccess: (changed) => gate.access.reload(changed),
     reloadTls() {
-      listener.reloadTls();
-      rpc.reloadTls();
+      for (const port of [listener, rpc]) {
+        try {
+          port.reloadTls();
+        } catch (error) {
+          backplane.log.error('certificate not replaced', { port: port.port, reason: (error as Error).message });
+        }
+      }
     },
     drain(graceMs = DRAIN_MS) {
       gate.draining = true;

@@ -11,12 +11,12 @@ import type {
 import type { Message, PublishResult, SubscribeOutcome } from '../../src/core/message.js';
 import type { Log, Meter } from '../../src/core/ports.js';
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
-
 export class FakeBackplane implements Backplane {
   readonly nodeId = 'node-1';
   readonly version = '1.2.3';
-  readonly log: Log = silent;
+  /** Lines of the level error. */
+  readonly errors: string[] = [];
+  readonly log: Log = { debug() {}, info() {}, warn() {}, error: (message) => void this.errors.push(message) };
   /** `name/label` → sum */
   readonly counted = new Map<string, number>();
   readonly meter: Meter = {
