@@ -40,14 +40,14 @@ function guards({ stack, cpu }: Vm): Record<string, HostFunction> {
       return 1;
     },
     find(L) {
-      const found = search(stack, L, look);
+      const found = search(stack, L, look, true);
       if (found === null) return nil(stack, L);
       stack.pushCount(L, found.first + 1);
       stack.pushCount(L, found.end);
       return 2 + (found.pattern === null ? 0 : pushCaptures(stack, L, found.pattern, found.subject));
     },
     match(L) {
-      const found = search(stack, L, look);
+      const found = search(stack, L, look, false);
       if (found === null) return nil(stack, L);
       return pushCapturesOrAll(stack, L, found);
     },
@@ -90,15 +90,18 @@ function bytesAt(stack: Stack, L: number, at: number): { readonly pointer: numbe
   return { pointer, bytes: stack.heap().subarray(pointer, pointer + stack.lastLength()) };
 }
 
+/** Bytes that make a pattern of a text, as string.find sees it; without any of them it searches for the text itself. */
+const SPECIAL = new Set(Buffer.from('^$*+?.([%-'));
+
 /** (s, p, init, plain): the first match from init on. */
-function search(stack: Stack, L: number, look: () => void): Found | null {
+function search(stack: Stack, L: number, look: () => void, isFind: boolean): Found | null {
   const init = Number(stack.checkInteger(L, 3));
   const subject = bytesAt(stack, L, 1);
   const wanted = bytesAt(stack, L, 2).bytes;
   const { length } = subject.bytes;
   const from = init > 0 ? init - 1 : init === 0 ? 0 : Math.max(0, length + init);
   if (from > length) return null;
-  if (stack.toBoolean(L, 4) === 1) {
+  if (isFind && (stack.toBoolean(L, 4) === 1 || !wanted.some((byte) => SPECIAL.has(byte)))) {
     const first = indexOf(subject.bytes, wanted, from, look);
     return first === -1 ? null : { first, end: first + wanted.length, pattern: null, subject: subject.pointer };
   }

@@ -181,7 +181,8 @@ export class Pattern {
       throw new ScriptError(`invalid capture index %${capture + 1}`);
     }
     const { subject } = this;
-    const [start, length] = [this.starts[capture], Math.max(0, this.lengths[capture])];
+    const [start, length] = [this.starts[capture], this.lengths[capture]];
+    if (length === CAPTURE_POSITION) return -1;
     this.steps += length;
     if (subject.length - s < length) return -1;
     for (let i = 0; i < length; i++) if (subject[start + i] !== subject[s + i]) return -1;

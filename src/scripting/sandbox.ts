@@ -131,7 +131,7 @@ local function replacement(kind, with, whole, ...)
       if c == "0" then return whole end
       local n = byte(c) and byte(c) - 48 or -1
       if n < 1 or n > 9 then error("invalid use of '%' in replacement string", 5) end
-      if captures[n] == nil then error("invalid capture index %" .. n .. " in replacement string", 5) end
+      if captures[n] == nil then error("invalid capture index %" .. n, 5) end
       return captures[n]
     end)
   end
