@@ -9,6 +9,8 @@ import { RateLimit } from './limits.js';
 import type { Backplane } from './roles.js';
 
 const TRANSPORTS = ['http', 'websocket', 'grpc'] as const;
+const LOOPBACK_HOST = /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?$/i;
+
 export type Transport = (typeof TRANSPORTS)[number];
 
 export class Gate {
@@ -16,6 +18,7 @@ export class Gate {
   /** From drain() on: readiness is false and no new connection is taken. */
   draining = false;
   readonly allowedOrigins: ReadonlySet<string>;
+  private readonly insecure: boolean;
   private readonly rate: RateLimit;
   /** Calls of this turn, by transport; counting each by itself would cost as much as reading it. */
   private readonly calls = { http: 0, websocket: 0, grpc: 0 };
@@ -30,6 +33,7 @@ export class Gate {
     this.access = new Access(access, now);
     this.rate = new RateLimit(api.requestsPerSecond, now);
     this.allowedOrigins = new Set(api.origins);
+    this.insecure = api.insecure;
   }
 
   /**
@@ -37,8 +41,10 @@ export class Gate {
    * browser remembers, or through a node that trusts its own machine. Back ends send no Origin header.
    */
   originRefusal(origin: string, host: string): MeshError | null {
-    if (origin === '' || origin === `http://${host}` || origin === `https://${host}`) return null;
-    if (this.allowedOrigins.has(origin)) return null;
+    if (origin === '' || this.allowedOrigins.has(origin)) return null;
+    // A node without logins trusts this machine only. Any site can give itself a name that leads to 127.0.0.1.
+    const trusted = !this.access.open || this.insecure || LOOPBACK_HOST.test(host);
+    if (trusted && (origin === `http://${host}` || origin === `https://${host}`)) return null;
     return new MeshError('forbidden', `pages of ${origin.slice(0, 200)} may not call this API (api.origins)`);
   }
 

@@ -210,6 +210,16 @@ t.test('pages of other sites may not call, unless their origin is listed', async
   t.equal(listed.headers.get('access-control-allow-origin'), origin);
 });
 
+t.test('a site that gives itself a name for this machine may not call a node without logins', async (t) => {
+  const post = (host: string) =>
+    `POST /v1/mesh/publish HTTP/1.1\r\nHost: ${host}\r\nOrigin: http://${host}\r\nContent-Length: 17\r\n\r\n{"c":"c","d":"x"}`;
+  const open = await live(t);
+  t.match(await raw(open.api.httpPort, post('evil.example.com:6789'), /\}$/), /^HTTP\/1\.1 403/);
+  t.match(await raw(open.api.httpPort, post('localhost:6789'), /\}$/), /^HTTP\/1\.1 200/);
+  const insecure = await live(t, { api: { insecure: true } });
+  t.match(await raw(insecure.api.httpPort, post('mesh.internal:6789'), /\}$/), /^HTTP\/1\.1 200/);
+});
+
 t.test('two APIs on one port: the second is told which setting to change', async (t) => {
   const { api } = await live(t);
   await t.rejects(live(t, { api: { port: api.httpPort } }), { message: /api\.port: cannot listen on 127\.0\.0\.1/ });
