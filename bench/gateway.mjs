@@ -18,7 +18,7 @@ async function run(script) {
   const result = await saturate({
     audience,
     window: WINDOW,
-    seconds: quick ? 2 : 4,
+    seconds: quick ? 1.5 : 4,
     servers: [server],
     publish: (n) => batch.push(frame(payload.number(n), BINARY)),
     flush() {

@@ -1,15 +1,19 @@
 /**
  * `npm run bench [-- --quick] [-- NAME…]`: runs every claim of this folder in a process of its own, one after the other, and
- * prints both sides and their ratio beside the ratio that was recorded last (ratios.json). `--record` takes over the new ones.
+ * prints both sides and their ratio beside the ratio that was recorded last (ratios.json). `--record` takes over the new ones
+ * and writes RESULTS.md.
  * Ends with 1 when a claim fails to run; a ratio that slipped by more than SLIP is marked.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { format } from './lib/compare.mjs';
+import { resultsText } from './lib/results.mjs';
 
 const here = new URL('.', import.meta.url);
 const RATIOS = new URL('ratios.json', here);
 const SLIP = 0.15;
+/** A claim that takes longer hangs. */
+const LIMIT_MS = 15 * 60_000;
 /** What --quick leaves out, because one run takes longer than the whole of it may. */
 const SLOW = new Set(['soak', 'storm', 'nodes', 'peers']);
 
@@ -35,8 +39,10 @@ function run(name) {
     output += chunk;
     process.stdout.write(chunk);
   });
+  const timer = setTimeout(() => child.kill(), LIMIT_MS);
   return new Promise((resolve) => {
     child.once('exit', (code) => {
+      clearTimeout(timer);
       try {
         resolve([JSON.parse(output.trim().split('\n').at(-1))].flat());
       } catch {
@@ -72,4 +78,5 @@ for (const { claim, ours, baseline, ratio, unit, missing } of rows) {
 if (args.includes('--record')) {
   for (const { claim, ratio } of rows) if (ratio !== undefined) recorded[claim] = Number(ratio.toFixed(3));
   writeFileSync(RATIOS, `${JSON.stringify(recorded, null, 2)}\n`);
+  writeFileSync(new URL('RESULTS.md', here), resultsText(rows, ['npm run bench --', ...args].join(' ')));
 }

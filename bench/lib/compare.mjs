@@ -12,7 +12,7 @@ export function median(numbers) {
  * `sides`: name → function that runs once and returns `{ name: number … }`. Each is run `rounds` times by turns. Returns the
  * medians by side, and prints them.
  */
-export async function measure(sides, { rounds = quick ? 2 : 3 } = {}) {
+export async function measure(sides, { rounds = quick ? 1 : 3 } = {}) {
   const results = new Map(Object.keys(sides).map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [name, run] of Object.entries(sides)) {

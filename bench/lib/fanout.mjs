@@ -6,6 +6,9 @@
 import { numberAt } from '../clients/payload.mjs';
 import { RawClient } from '../clients/websocket.mjs';
 
+/** The first moments belong to the compiler. */
+export const WARM_UP_MS = 1000;
+
 /** Subscribers of one channel, with what they got. */
 export class Audience {
   delivered = 0;
@@ -87,7 +90,7 @@ export async function saturate({ audience, publish, flush, window, seconds, serv
     });
   };
   fill();
-  await sleep(500);
+  await sleep(WARM_UP_MS);
   const cpuBefore = servers.map((server) => server.cpu());
   const deliveredBefore = audience.delivered;
   const timeBefore = performance.now();

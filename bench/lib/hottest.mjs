@@ -1,6 +1,6 @@
 /**
  * `node bench/lib/hottest.mjs FILE.cpuprofile [N]`: the N functions with most time of their own, as a share of the time in which
- * the process did something. Write one with BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=DIR" before a benchmark.
+ * the process did something, without its first two seconds (loading). Write one with BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=DIR" before a benchmark.
  */
 import { readFileSync } from 'node:fs';
 
@@ -12,10 +12,12 @@ for (const { id, callFrame } of profile.nodes) {
 }
 const own = new Map();
 let busy = 0;
+let since = 0;
 for (const [i, id] of profile.samples.entries()) {
   const name = names.get(id);
   const time = profile.timeDeltas[i];
-  if (name.startsWith('(idle)')) continue;
+  since += time;
+  if (since < 2e6 || name.startsWith('(idle)')) continue;
   busy += time;
   own.set(name, (own.get(name) ?? 0) + time);
 }

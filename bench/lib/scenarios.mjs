@@ -2,10 +2,10 @@
 import { payloadOf } from '../clients/payload.mjs';
 import { RawClient } from '../clients/websocket.mjs';
 import { quick } from './compare.mjs';
-import { Audience, saturate, sleep } from './fanout.mjs';
+import { Audience, saturate, sleep, WARM_UP_MS } from './fanout.mjs';
 
 const SIZE = 64;
-const SECONDS = quick ? 2 : 4;
+const SECONDS = quick ? 1.5 : 4;
 /** A run that hangs is a failed run. */
 const LIMIT_MS = 120_000;
 
@@ -103,7 +103,7 @@ export function manyChannels(start, { channels = 5000, window = 512, nodes = 2 }
       setImmediate(fill);
     };
     fill();
-    await sleep(500);
+    await sleep(WARM_UP_MS);
     const cpu = total(system.servers);
     const deliveredBefore = delivered;
     const began = performance.now();
@@ -162,7 +162,7 @@ export function latency(start, { subscribers = 100, rate = 200, node = 1 } = {})
 }
 
 /** E: memory per idle connection that is subscribed to a channel of its own. */
-export function idleMemory(start, { connections = quick ? 2000 : 10_000 } = {}) {
+export function idleMemory(start, { connections = quick ? 1000 : 10_000 } = {}) {
   return using(start, async (system) => {
     const clients = [];
     const open = async (count) => {
