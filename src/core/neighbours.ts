@@ -63,7 +63,7 @@ export class Neighbours {
       known.record = record;
       return known;
     }
-    if (known !== undefined) this.bury(known);
+    if (known !== undefined) known.inView = false;
     const { random, links } = this.ports;
     const wake = (): void => this.of.turn.wake(peer);
     const peer = new Peer(record, new Outbox(record.nodeId, random.uint32() || 1, this.limits, links, wake));
@@ -74,13 +74,7 @@ export class Neighbours {
 
   viewChanged({ view, gone, returned }: ViewChange): void {
     const { peers, interests, leases, lookups, turn } = this.of;
-    const dead: Peer[] = [];
-    for (const { member, how } of gone) {
-      const peer = peers.find(member.nodeId);
-      if (peer?.record.boot !== member.boot) continue;
-      if (how === 'dead') dead.push(peer);
-      if (how === 'left') this.ports.clock.after(this.limits.leaveStepMs, () => this.part(peer));
-    }
+    const before = new Map(gone.map(({ member }) => [member, peers.find(member.nodeId)]));
     for (const record of view.members) {
       if (record.nodeId === peers.selfId) continue;
       const peer = this.adopt(record);
@@ -89,7 +83,12 @@ export class Neighbours {
     }
     peers.turnTo(view);
     // Only now: a publish that waits for them decides at once, and must do so in the new view.
-    for (const peer of dead) this.bury(peer);
+    for (const { member, how } of gone) {
+      const peer = before.get(member);
+      if (peer === undefined || peer.inView || peer.record.boot !== member.boot) continue;
+      if (how === 'left') this.ports.clock.after(this.limits.leaveStepMs, () => this.part(peer));
+      else this.bury(peer);
+    }
     for (const peer of peers.inView) if (peer.session === null) this.callAgain(peer);
     interests.viewChanged();
     leases.viewChanged();
