@@ -2,9 +2,10 @@
  * Turns the table core/metrics.ts into Prometheus metrics (prom-client) and takes the numbers that the Meter port brings.
  * Counting is a map update, because it is done per message; prom-client sees the sums when somebody scrapes.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import { type CounterName, type GaugeName, type HistogramName, METRICS, type MetricRow } from '../core/metrics.js';
 import type { Meter } from '../core/ports.js';
+import { FastHistogram } from './histogram.js';
 
 /** Label values of one metric beyond this are counted under "other": a hostile name must not fill the memory. */
 const MAX_LABEL_VALUES = 1000;
@@ -26,12 +27,10 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const sums = new Map<string, Map<string, number>>();
-  const histograms = new Map<string, Histogram>();
+  const histograms = new Map<string, FastHistogram>();
   for (const [name, row] of Object.entries(ROWS)) {
     if (row.type === 'counter') sums.set(name, counter(registry, name));
-    if (row.type === 'histogram') {
-      histograms.set(name, new Histogram({ ...shape(registry, name), buckets: [...(row.buckets ?? [])] }));
-    }
+    if (row.type === 'histogram') histograms.set(name, histogram(registry, name));
   }
   return {
     count(name: CounterName, by = 1, label = '') {
@@ -41,7 +40,7 @@ export function createMetrics(): Metrics {
       sum.set(key, (sum.get(key) ?? 0) + by);
     },
     observe(name: HistogramName, value: number, label = '') {
-      histograms.get(name)?.observe(labels(name, label), value);
+      histograms.get(name)?.observe(value, label);
     },
     gauge(name: GaugeName, read: () => Reading) {
       new Gauge({
@@ -70,6 +69,14 @@ function counter(registry: Registry, name: string): Map<string, number> {
     },
   });
   return sums;
+}
+
+function histogram(registry: Registry, name: string): FastHistogram {
+  const { help, label, buckets = [] } = ROWS[name];
+  const made = new FastHistogram({ name: `lumesh_${name}`, help, label, bounds: buckets, maxSeries: MAX_LABEL_VALUES });
+  // The registry asks a metric for its name and its values, and for nothing else.
+  registry.registerMetric(made as unknown as Metric);
+  return made;
 }
 
 function shape(registry: Registry, name: string) {

@@ -12,6 +12,11 @@ t.test('counters, gauges and histograms come out as Prometheus text', async (t) 
   const text = await metrics.text();
   t.match(text, /^lumesh_publishes_total 1$/m);
   t.match(text, /^lumesh_drops_total\{reason="slow_consumer"\} 3$/m);
+  t.match(text, /^# TYPE lumesh_publish_seconds histogram$/m);
+  t.match(text, /^lumesh_publish_seconds_bucket\{le="0.001"\} 0$/m);
+  t.match(text, /^lumesh_publish_seconds_bucket\{le="0.0025"\} 1$/m);
+  t.match(text, /^lumesh_publish_seconds_bucket\{le="\+Inf"\} 1$/m);
+  t.match(text, /^lumesh_publish_seconds_sum 0.002$/m);
   t.match(text, /^lumesh_publish_seconds_count 1$/m);
   t.match(text, /^lumesh_channels 7$/m);
   t.match(text, /^lumesh_peers\{state="alive"\} 2$/m);
