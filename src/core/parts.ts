@@ -79,6 +79,7 @@ export class Parts extends Given {
     { handshakeMs: this.tuning.handshakeMs, mergeMembers: this.without !== 'merge-members' },
     {
       isReady: () => this.gate.open,
+      hasLeft: () => this.holder.leave()?.saidGoodbye ?? false,
       relayOf: (link) => this.relays.relayOf(link),
       adopt: (record) => this.neighbours.adopt(record),
       began: (peer) => this.neighbours.sessionBegan(peer),

@@ -28,6 +28,8 @@ export interface Acquaintance {
 export interface SessionEvents {
   /** This node passed its join gate. */
   isReady(): boolean;
+  /** This node said goodbye to all: no session begins any more (rule 18). */
+  hasLeft(): boolean;
   /** The Peer of that process; what belonged to an earlier process of its name is over. */
   adopt(record: MemberRecord): Peer;
   began(peer: Peer): void;
@@ -183,6 +185,7 @@ export class Sessions {
   }
 
   private onHello(line: Line, hello: Hello): void {
+    if (this.events.hasLeft()) return this.giveUp(line, 'this node has left', 'rejected');
     const problem = this.judge(hello);
     if (problem !== null) {
       // What its side holds of this one may be the same: then this one has to refute it as well.
@@ -215,6 +218,7 @@ export class Sessions {
   }
 
   private onAccept(line: Line, accept: Accept): void {
+    if (this.events.hasLeft()) return this.giveUp(line, 'this node has left', 'rejected');
     const problem = this.judge(accept);
     if (problem !== null) {
       this.reject(line, problem.reason, problem.text);
