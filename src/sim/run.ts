@@ -5,8 +5,9 @@ import { drawSwarm, PROFILES, type Profile, type SwarmChoice } from './swarm.js'
 import { tell } from './transcript.js';
 
 export interface SimOptions {
-  /** How many seeds, one after the other from `seed` on. */
+  /** How many seeds, one after the other from 1 on. */
   readonly seeds: number;
+  /** Only this one, with its transcript. */
   readonly seed?: number;
   readonly nodes?: number;
   readonly profile?: string;
@@ -15,8 +16,10 @@ export interface SimOptions {
 
 export type Print = (text: string) => void;
 
-/** Prints as it goes. `unknown-rule`: the known ones were listed. */
-export function runSim(options: SimOptions, print: Print): 'passed' | 'failed' | 'unknown-rule' {
+export type SimEnd = 'passed' | 'failed' | 'unknown-rule' | 'unknown-profile';
+
+/** Prints as it goes; of what is unknown, the known ones. */
+export function runSim(options: SimOptions, print: Print): SimEnd {
   const { without, profile, nodes } = options;
   if (without !== undefined && !isRule(without)) {
     print('The rules that can be left out:');
@@ -25,24 +28,20 @@ export function runSim(options: SimOptions, print: Print): 'passed' | 'failed' |
   }
   const choice: SwarmChoice = { nodes, profile: profile as Profile | undefined };
   if (profile !== undefined && !PROFILES.includes(profile as Profile)) {
-    print(`There is no profile "${profile}"; the known ones are ${PROFILES.join(', ')}.`);
-    return 'failed';
+    print(`The profiles: ${PROFILES.join(', ')}`);
+    return 'unknown-profile';
   }
-  const first = options.seed ?? 1;
+  if (options.seed !== undefined) return replay(options.seed, choice, without, print);
   const totals = { publishes: 0, pairs: 0, reported: 0, ms: 0, steps: 0 };
-  for (let seed = first; seed < first + options.seeds; seed++) {
+  for (let seed = 1; seed <= options.seeds; seed++) {
     const outcome = runSeed(seed, choice, without);
-    if (outcome.breaches.length > 0) {
-      tellFailure(seed, choice, without, print);
-      return 'failed';
-    }
+    if (outcome.breaches.length > 0) return replay(seed, choice, without, print);
     totals.publishes += outcome.publishes;
     totals.pairs += outcome.pairs;
     totals.reported += outcome.reported;
     totals.ms += outcome.ms;
     totals.steps += outcome.steps;
-    if (options.seeds === 1) print(`trace ${outcome.hash}`);
-    else if ((seed - first + 1) % 1000 === 0) print(`${seed - first + 1} seeds, ${totals.pairs} pairs …`);
+    if (seed % 1000 === 0) print(`${seed} seeds, ${totals.pairs} pairs …`);
   }
   print(summary(options.seeds, totals));
   return 'passed';
@@ -56,19 +55,24 @@ export function runSeed(seed: number, choice: SwarmChoice = {}, without?: RuleNa
   return new Simulation(drawSwarm(seed, choice), without).run();
 }
 
-/** Repeats the seed with every line kept, and prints what matters of it. */
-function tellFailure(seed: number, choice: SwarmChoice, without: RuleName | undefined, print: Print): void {
+/** Runs the seed with every line kept, and tells its story. */
+function replay(seed: number, choice: SwarmChoice, without: RuleName | undefined, print: Print): 'passed' | 'failed' {
   const swarm = drawSwarm(seed, choice);
   const simulation = new Simulation(swarm, without, true);
   const { breaches, hash } = simulation.run();
   tell(swarm, simulation.trace.lines, breaches, print);
+  print(`seed ${seed}, trace ${hash}`);
+  if (breaches.length === 0) {
+    print('every promise was kept');
+    return 'passed';
+  }
   const flags = [
     choice.nodes === undefined ? '' : ` --nodes ${choice.nodes}`,
     choice.profile === undefined ? '' : ` --profile ${choice.profile}`,
     without === undefined ? '' : ` --without ${without}`,
   ].join('');
-  print(`seed ${seed}, trace ${hash}`);
-  print(`replay it: lumesh sim --seeds 1 --seed ${seed}${flags}`);
+  print(`replay it: lumesh sim --seed ${seed}${flags}`);
+  return 'failed';
 }
 
 function summary(

@@ -1,0 +1,68 @@
+/**
+ * Shows that every rule is needed (`lumesh sim --rules`, `npm run sim:rules`): for each there is a seed that fails without it,
+ * and the same seed passes with it. A rule that can be left out without a failing seed would be tested by nothing.
+ */
+import { RULE_NAMES, RULES, type RuleName } from '../core/rules.js';
+import { type Print, runSeed } from './run.js';
+import type { Profile } from './swarm.js';
+
+/** The faults that most rules are there for come together most often in `races`; nodes that come while others publish, in `rolling`. */
+const PROFILE_OF: Partial<Readonly<Record<RuleName, Profile>>> = { 'join-gate': 'rolling' };
+
+/** A seed that failed without the rule when it was last looked for: where a search begins. */
+const LIKELY: Readonly<Record<RuleName, number>> = {
+  'sync-after-registers': 6,
+  settled: 2,
+  'versioned-register-ack': 2,
+  'all-owners-acknowledge': 3,
+  'unsynced-members-included': 1,
+  'owner-check': 2,
+  'digest-equality': 9,
+  'mismatched-announcements-included': 1,
+  'lease-wait': 2,
+  'holder-clock-from-sending': 15,
+  'leases-survive': 2,
+  'gen-in-digest': 3,
+  'join-gate': 1,
+  'merge-members': 11,
+};
+
+export interface RuleProof {
+  readonly rule: RuleName;
+  readonly profile: Profile;
+  /** Null: no seed of those tried failed without the rule. */
+  readonly seed: number | null;
+  /** What broke without it. */
+  readonly broken: string;
+  /** The same seed passes when no rule is left out. */
+  readonly passesWithAll: boolean;
+}
+
+/** Tries `tries` seeds from a likely one on. */
+export function proveRule(rule: RuleName, tries: number): RuleProof {
+  const first = LIKELY[rule];
+  const profile = PROFILE_OF[rule] ?? 'races';
+  for (let seed = first; seed < first + tries; seed++) {
+    const [breach] = runSeed(seed, { profile }, rule).breaches;
+    if (breach === undefined) continue;
+    const passesWithAll = runSeed(seed, { profile }).breaches.length === 0;
+    return { rule, profile, seed, broken: `${breach.promise}: ${breach.text}`, passesWithAll };
+  }
+  return { rule, profile, seed: null, broken: '', passesWithAll: true };
+}
+
+export function runRules(tries: number, print: Print): 'passed' | 'failed' {
+  let failed = false;
+  for (const rule of RULE_NAMES) {
+    const { profile, seed, broken, passesWithAll } = proveRule(rule, tries);
+    failed ||= seed === null || !passesWithAll;
+    print(`${rule} (rule ${RULES[rule].rule}): ${RULES[rule].without}`);
+    if (seed === null) print(`  no seed of ${tries} failed without it`);
+    else {
+      print(`  lumesh sim --seed ${seed} --profile ${profile} --without ${rule}`);
+      print(`  ${broken}`);
+      if (!passesWithAll) print('  BROKEN: the seed fails with all rules as well');
+    }
+  }
+  return failed ? 'failed' : 'passed';
+}
