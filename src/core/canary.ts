@@ -1,13 +1,14 @@
 /** A message to each peer in turn whose echo shows that its data link delivers; readiness and `lumesh members` look at it. */
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
-import type { Clock } from './ports.js';
+import type { Cancel, Clock } from './ports.js';
 
 export class Canaries {
   private lastId = 0;
   /** The canary under way to each peer. */
   private readonly sent = new Map<Peer, { readonly id: number; readonly at: number }>();
   private turn = 0;
+  stop: Cancel = () => {};
 
   constructor(
     private readonly peers: Peers,
@@ -17,7 +18,7 @@ export class Canaries {
 
   /** One peer at a time, so that the cost does not grow with the mesh. */
   start(): void {
-    this.clock.after(this.everyMs, () => {
+    this.stop = this.clock.after(this.everyMs, () => {
       const { inView } = this.peers;
       if (inView.length > 0) this.send(inView[this.turn++ % inView.length]);
       this.start();

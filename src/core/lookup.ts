@@ -315,6 +315,17 @@ export class Lookups {
     }
   }
 
+  /** The node ends: whoever waits is told so. */
+  stop(): void {
+    for (const channel of [...this.looking]) {
+      const side = channel.publisher!;
+      this.serve(channel, side, side.queue.length, (queued) => {
+        this.forwarding.giveUp(queued);
+        return true;
+      });
+    }
+  }
+
   private again(channel: Channel): void {
     const side = channel.publisher!;
     side.asked.clear();

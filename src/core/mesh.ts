@@ -95,11 +95,12 @@ export class Mesh implements LinkEvents {
 
   /** Ends at once, without a word to the others (a crash, for the simulator; the last step of a process). */
   stop(): void {
+    if (this.phase === 'left') return;
     this.phase = 'left';
-    this.of.dialer.stop();
-    this.of.membership.stop();
-    this.of.turn.end();
-    this.of.sessions.stop();
+    const { dialer, membership, router, canaries, lookups, subscribers, turn, sessions } = this.of;
+    for (const part of [dialer, membership, router, canaries, lookups, subscribers]) part.stop();
+    turn.end();
+    sessions.stop();
   }
 
   /** Why this node is not ready, in words; empty when it is. */

@@ -11,7 +11,7 @@ import type { Counted } from './outbox.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
 import { Pending } from './pending.js';
-import type { Delivered, Ports } from './ports.js';
+import type { Cancel, Delivered, Ports } from './ports.js';
 import type { RuleName } from './rules.js';
 
 /** The local subscribers (subscribers.ts). */
@@ -43,6 +43,8 @@ export class Router implements Forwarding {
   private failed = 0;
   private accepted = 0;
   private readonly floods: Budget;
+  /** Ends the looking for publishes over their time. */
+  stop: Cancel = () => {};
 
   constructor(
     private readonly channels: Channels,
@@ -171,13 +173,12 @@ export class Router implements Forwarding {
 
   // ── counts: summed by pending.ts as the peers' acknowledgements come in (outbox.ts), or given up here ──
 
-  start(): Router {
+  start(): void {
     const { publishTimeoutMs } = this.limits;
-    this.ports.clock.after(publishTimeoutMs / EXPIRY_STEPS, () => this.start());
+    this.stop = this.ports.clock.after(publishTimeoutMs / EXPIRY_STEPS, () => this.start());
     const limit = this.ports.clock.now() - publishTimeoutMs;
     for (const peer of this.peers.all()) peer.outbox.expire(limit);
     this.tellMeter();
-    return this;
   }
 
   private tellMeter(): void {

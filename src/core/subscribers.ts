@@ -134,6 +134,12 @@ export class Subscribers {
     }
   }
 
+  /** The node ends: whoever waits is told so. */
+  stop(): void {
+    for (const wait of this.waits) this.end(wait, { ok: false, reason: 'closed' });
+    this.waits = [];
+  }
+
   /** Hands a message to this node's subscribers; it goes no further. */
   deliver(channel: Channel | undefined, message: Message): Delivered {
     const audience = channel?.audience ?? null;
