@@ -19,4 +19,6 @@ export interface ScriptStats {
   readonly reloads: number;
   /** Bytes that the VM holds. */
   readonly memoryBytes: number;
+  /** WebAssembly memory of the VM, which never shrinks: those bytes and what malloc keeps around them. */
+  readonly reservedBytes: number;
 }

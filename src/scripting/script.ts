@@ -119,6 +119,7 @@ export async function createScript(options: ScriptOptions, host: ScriptHost): Pr
       timers: timers.size,
       reloads: reloader.reloads,
       memoryBytes: vm.memoryBytes,
+      reservedBytes: stack.lua.memory.buffer.byteLength,
     }),
     close() {
       if (closed) return;

@@ -1,0 +1,3 @@
+function on_message(msg)
+  mix.websocket():send(msg.data, msg.type)
+end
