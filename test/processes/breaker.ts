@@ -106,6 +106,13 @@ export class Breaker {
 
   private end(pair: Pair): void {
     this.pairs.delete(pair);
-    for (const socket of [pair.client, pair.target]) if (!socket.destroyed) socket.resetAndDestroy();
+    for (const socket of [pair.client, pair.target]) abort(socket);
   }
+}
+
+/** With a reset where that is possible. Resetting a socket that is ending leaves its handle open, and Node.js then spins at its exit. */
+function abort(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.writableEnded || socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -56,6 +56,7 @@ interface Reply {
 /** Publishes numbered messages at a steady rate, each with its counts. */
 export class Publisher {
   private socket: WebSocket | null = null;
+  private connectedTo: NodeProcess | null = null;
   private timer: NodeJS.Timeout | null = null;
   private waiting = new Map<number, () => void>();
   private due = 0;
@@ -76,6 +77,12 @@ export class Publisher {
     socket.on('error', () => {});
     socket.on('message', (bytes: Buffer) => this.replied(JSON.parse(bytes.toString()) as Reply));
     this.socket = socket;
+    this.connectedTo = node;
+  }
+
+  /** The node it publishes at. */
+  get node(): NodeProcess | null {
+    return this.connectedTo;
   }
 
   /** Publishes one message; fulfilled with its number when the counts are there. */

@@ -30,6 +30,8 @@ export class NodeProcess {
   constructor(
     readonly id: string,
     private readonly flags: readonly string[],
+    /** Its seeds when it comes back: all others. */
+    private readonly others: readonly string[],
     /** Stands before its port for peers; null when they dial it directly. */
     readonly breaker: Breaker | null,
   ) {}
@@ -40,9 +42,12 @@ export class NodeProcess {
   }
 
   /** Fulfilled when the node says that it is ready. */
-  async start(): Promise<void> {
+  async start(seeds: readonly string[] = this.others): Promise<void> {
     if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: run `npm run build` first');
-    const child = fork(MAIN, ['start', ...this.flags.flatMap((flag) => ['--set', flag])], { silent: true });
+    const flags = [...this.flags, `cluster.seeds=${seeds.join(',')}`];
+    // As an operator's shell would: without the loaders and variables of the test runner.
+    const options = { silent: true, execArgv: [], env: { PATH: process.env.PATH } };
+    const child = fork(MAIN, ['start', ...flags.flatMap((flag) => ['--set', flag])], options);
     this.child = child;
     for (const stream of [child.stdout, child.stderr]) {
       let rest = '';
@@ -114,13 +119,11 @@ export class Cluster {
     const dialable = (i: number): string => fronts[i]?.address ?? `127.0.0.1:${ports[4 * i]}`;
     const nodes = fronts.map((breaker, i) => {
       const [peers, api, grpc, clients] = ports.slice(4 * i, 4 * i + 4);
-      // Everybody is everybody's seed, so that each finds its way back after a restart.
-      const seeds = fronts.flatMap((_, k) => (k === i ? [] : [dialable(k)]));
+      const others = fronts.flatMap((_, k) => (k === i ? [] : [dialable(k)]));
       const flags = [
         `node.id=node-${i + 1}`,
         `cluster.port=${peers}`,
         `cluster.advertise=${dialable(i)}`,
-        `cluster.seeds=${seeds.join(',')}`,
         'cluster.profile=local',
         `api.port=${api}`,
         `api.grpcPort=${grpc}`,
@@ -129,11 +132,13 @@ export class Cluster {
         'drainSeconds=1',
         ...settings,
       ];
-      return new NodeProcess(`node-${i + 1}`, flags, breaker);
+      return new NodeProcess(`node-${i + 1}`, flags, others, breaker);
     });
     const cluster = new Cluster(nodes);
     try {
-      await Promise.all(nodes.map((node) => node.start()));
+      const [first, ...rest] = nodes;
+      await first.start([]);
+      await Promise.all(rest.map((node) => node.start([dialable(0)])));
       await cluster.agrees();
     } catch (error) {
       await cluster.stop();
