@@ -70,7 +70,7 @@ export class Cluster {
     if (!node?.alive) return;
     this.note(node.name, 'is asked to leave');
     const { time } = this.world;
-    time.turn(node, () => {
+    time.at(time.now, node, () => {
       node.mesh.leave(
         (drained) => {
           drain(node);
@@ -132,7 +132,8 @@ export class Cluster {
     const accuser = this.sites.find((site) => site.address === link.to.address)?.nodeId ?? '';
     const record: MemberRecord = { ...victim.node.mesh.self(), state: 'dead', accuser };
     this.note('world', `${at.nodeId} hears that ${victim.nodeId} is dead`);
-    this.world.time.turn(node, () => node.mesh.received(link.link, 'control', [{ kind: 'gossip', updates: [record] }]));
+    const { time } = this.world;
+    time.at(time.now, node, () => node.mesh.received(link.link, 'control', [{ kind: 'gossip', updates: [record] }]));
   }
 
   note(who: string, text: string): void {

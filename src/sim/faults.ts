@@ -42,14 +42,13 @@ export class Nemesis {
     }
   }
 
-  /** Nothing new goes wrong, every way is free again, and everybody goes on. */
+  /** Nothing new goes wrong, and every way is free again; a stall that has begun still lasts its time. */
   stop(): void {
     this.stopped = true;
     this.cluster.note('world', 'the faults stop');
     this.cluster.world.network.releaseAll();
-    for (const node of this.cluster.nodes) node.stalledUntil = Math.min(node.stalledUntil, this.time.now);
     const addresses = this.cluster.sites.filter((site) => this.cluster.isUp(site)).map((site) => site.address);
-    for (const node of this.cluster.nodes) this.time.turn(node, () => node.mesh.addSeeds(addresses));
+    for (const node of this.cluster.nodes) this.time.at(this.time.now, node, () => node.mesh.addSeeds(addresses));
   }
 
   get busy(): boolean {
