@@ -1,5 +1,5 @@
 /** The simulated mesh as a whole: which processes run, and everything that can be done to them from outside. */
-import type { MemberRecord } from '../core/frames.js';
+import type { Frame, MemberRecord } from '../core/frames.js';
 import type { Place } from './network.js';
 import { SimNode, type Site, type World } from './node.js';
 import type { SeededRandom } from './random.js';
@@ -132,8 +132,12 @@ export class Cluster {
     const accuser = this.sites.find((site) => site.address === link.to.address)?.nodeId ?? '';
     const record: MemberRecord = { ...victim.node.mesh.self(), state: 'dead', accuser };
     this.note('world', `${at.nodeId} hears that ${victim.nodeId} is dead`);
-    const { time } = this.world;
-    time.at(time.now, node, () => node.mesh.received(link.link, 'control', [{ kind: 'gossip', updates: [record] }]));
+    const { time, events } = this.world;
+    const rumour: Frame = { kind: 'gossip', updates: [record] };
+    time.at(time.now, node, () => {
+      events.heard(node, rumour);
+      node.mesh.received(link.link, 'control', [rumour]);
+    });
   }
 
   note(who: string, text: string): void {

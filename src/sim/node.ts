@@ -1,4 +1,5 @@
 /** One process of the simulated mesh: a real Mesh of the core, with simulated ports around it. */
+import type { Frame } from '../core/frames.js';
 import { Mesh } from '../core/mesh.js';
 import type { Message } from '../core/message.js';
 import type { MeshOptions, Tuning } from '../core/options.js';
@@ -27,6 +28,8 @@ export interface NodeEvents {
   delivered(node: SimNode, message: Message, subscribers: ReadonlySet<Subscriber>): Delivered;
   gap(node: SimNode, channel: string | null, peer: string, why: string): void;
   ready(node: SimNode): void;
+  /** It is told something that no other node said. */
+  heard(node: SimNode, frame: Frame): void;
 }
 
 export interface World {

@@ -96,6 +96,7 @@ export class Simulation {
       events: {
         delivered: (node, message, subscribers) => this.workload.deliver(node, message, subscribers),
         gap: (node, channel, peer, why) => this.ledger.gap(node, channel, peer, why),
+        heard: (node, frame) => this.views.see(node, frame),
         ready: (node) => {
           this.cluster.note(node.name, 'is ready');
           this.ledger.ready(node);
