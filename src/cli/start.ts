@@ -1,13 +1,12 @@
 /** `lumesh start`: one node in this process, or several that share the client and API ports. */
-import { type ChildProcess, fork } from 'node:child_process';
 import { watchFile } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { type Loaded, loadConfig, type Origins } from '../config/load.js';
+import { loadConfig, type Origins } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
 import { createNodeFrom, type RunningNode, StartError } from '../node.js';
 import { CommandError, EXIT } from './exit.js';
+import { SHARING, startSharing } from './sharing.js';
 
-interface StartOptions {
+export interface StartOptions {
   readonly config?: string;
   readonly set: readonly string[];
   readonly workers: number;
@@ -18,17 +17,15 @@ export type Report = { readonly kind: 'ready'; readonly addresses: RunningNode['
 
 /** How often a configuration file is looked at for changes. */
 const WATCH_MS = 2000;
-/** Set for the second and later of several nodes that share ports: its number, from 1. */
-const WORKER = 'LUMESH_INTERNAL_WORKER';
 
 /** Runs until a signal ends it. Throws before anything has started when the configuration cannot be used. */
 export async function start(options: StartOptions, print: (text: string) => void): Promise<void> {
-  const { [WORKER]: worker, ...env } = process.env;
+  const { [SHARING]: sharing, ...env } = process.env;
   const origins: Origins = { file: options.config, env, flags: options.set };
   const loaded = loadConfig(origins);
-  if (options.workers > 1) return startWorkers(options, loaded, print);
+  if (options.workers > 1) return startSharing(options, loaded.config, print);
   try {
-    await runNode(origins, await createNodeFrom(loaded, { share: worker !== undefined }));
+    await runNode(origins, await createNodeFrom(loaded, { share: sharing !== undefined }));
   } catch (error) {
     if (error instanceof StartError) throw new CommandError(EXIT.usage, error.message);
     throw error;
@@ -41,10 +38,10 @@ async function runNode(origins: Origins, node: RunningNode): Promise<void> {
   endOnBugs(node);
   const ready = node.ready.then(() => {
     const report: Report = { kind: 'ready', addresses: node.addresses };
-    process.send?.(report);
+    if (process.connected) process.send?.(report);
     return node.closed;
   });
-  await Promise.race([ready, node.closed, untilSignal(node)]);
+  await Promise.race([ready, untilSignal(node)]);
 }
 
 /** What nobody caught is a bug: one clear line, and an end that whoever restarts processes can see. */
@@ -86,56 +83,4 @@ function takeOverChanges(origins: Origins, node: RunningNode): void {
   };
   process.on('SIGHUP', reload);
   if (origins.file) watchFile(origins.file, { interval: WATCH_MS, persistent: false }, reload);
-}
-
-/** Several nodes that share the client and API ports (SO_REUSEPORT): the first keeps the peer and gRPC ports and is the others' seed. */
-async function startWorkers(options: StartOptions, { config }: Loaded, print: (text: string) => void): Promise<void> {
-  const children: ChildProcess[] = [];
-  let failed: number | null = null;
-  const run = (flags: readonly string[], number: number) => {
-    const file = options.config ? ['--config', options.config] : [];
-    const set = [...options.set, ...flags].flatMap((flag) => ['--set', flag]);
-    const child = fork(fileURLToPath(new URL('../main.js', import.meta.url)), ['start', ...file, ...set], {
-      env: { ...process.env, [WORKER]: String(number) },
-    });
-    children.push(child);
-    return child;
-  };
-  const first = run([], 1);
-  const report = await new Promise<Report>((resolve, reject) => {
-    first.once('message', (message) => resolve(message as Report));
-    first.once('exit', (code) => reject(new CommandError(code ?? EXIT.refused, 'the first node did not start')));
-  });
-  const name = config.node.id || report.addresses.id;
-  for (let i = 2; i <= options.workers; i++) {
-    run(
-      [
-        `node.id=${name}.${i}`,
-        'cluster.port=0',
-        'cluster.advertise=',
-        `cluster.seeds=${report.addresses.peers}`,
-        'api.grpcPort=0',
-      ],
-      i,
-    );
-  }
-  print(`${options.workers} nodes share ${report.addresses.clients.join(', ')} and ${report.addresses.api}`);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => {
-      for (const child of children) child.kill('SIGTERM');
-    });
-  await Promise.all(
-    children.map(
-      (child) =>
-        new Promise<void>((resolve) => {
-          if (child.exitCode !== null) resolve();
-          else
-            child.once('exit', (code) => {
-              if (code) failed ??= code;
-              resolve();
-            });
-        }),
-    ),
-  );
-  if (failed !== null) throw new CommandError(failed, 'a node ended with an error; its log says why');
 }
