@@ -14,6 +14,8 @@ const CAPTURE_OPEN = -1;
 const CAPTURE_POSITION = -2;
 
 const [ESCAPE, OPEN, CLOSE, DOLLAR, DOT, SET, SET_END, CARET] = [37, 40, 41, 36, 46, 91, 93, 94];
+const [LETTER_B, LETTER_F, DIGIT_0, DIGIT_9] = [98, 102, 48, 57];
+const NOT_SPECIAL = -2;
 const [STAR, PLUS, MINUS, QUESTION] = [42, 43, 45, 63];
 
 /** One pattern on one subject. `match` gives the end of a match that begins exactly at `from`, or -1. */
@@ -23,6 +25,7 @@ export class Pattern {
   readonly lengths = new Int32Array(MAX_CAPTURES);
   level = 0;
   private depth = 0;
+  private behind = 0;
   private steps = 0;
 
   constructor(
@@ -68,27 +71,11 @@ export class Pattern {
         break;
       }
       if (c === ESCAPE) {
-        const next = pattern[p + 1];
-        if (next === 98) {
-          s = this.balance(s, p + 2);
-          if (s === -1) break;
-          p += 4;
-          continue;
-        }
-        if (next === 102) {
-          p += 2;
-          if (pattern[p] !== SET) throw new ScriptError("missing '[' after '%f' in pattern");
-          const end = this.itemEnd(p);
-          const before = s === 0 ? 0 : subject[s - 1];
-          const here = s === subject.length ? 0 : subject[s];
-          if (this.inSet(before, p, end - 1) || !this.inSet(here, p, end - 1)) break;
-          p = end;
-          continue;
-        }
-        if (next >= 48 && next <= 57) {
-          s = this.backReference(s, next);
-          if (s === -1) break;
-          p += 2;
+        const after = this.special(s, p);
+        if (after === -1) break;
+        if (after !== NOT_SPECIAL) {
+          s = after;
+          p = this.behind;
           continue;
         }
       }
@@ -117,6 +104,29 @@ export class Pattern {
     }
     this.depth--;
     return found;
+  }
+
+  /** What "%b", "%f" and "%1" leave of the subject, with `behind` set to what follows in the pattern; -1 for no match. */
+  private special(s: number, p: number): number {
+    const { subject, pattern } = this;
+    const letter = pattern[p + 1];
+    if (letter === LETTER_B) {
+      this.behind = p + 4;
+      return this.balance(s, p + 2);
+    }
+    if (letter === LETTER_F) {
+      const set = p + 2;
+      if (pattern[set] !== SET) throw new ScriptError("missing '[' after '%f' in pattern");
+      this.behind = this.itemEnd(set);
+      const before = s === 0 ? 0 : subject[s - 1];
+      const here = s === subject.length ? 0 : subject[s];
+      return !this.inSet(before, set, this.behind - 1) && this.inSet(here, set, this.behind - 1) ? s : -1;
+    }
+    if (letter >= DIGIT_0 && letter <= DIGIT_9) {
+      this.behind = p + 2;
+      return this.backReference(s, letter);
+    }
+    return NOT_SPECIAL;
   }
 
   private longest(s: number, p: number, end: number): number {

@@ -95,6 +95,22 @@ export async function createScript(options: ScriptOptions, host: ScriptHost): Pr
 
   const problem = reloader.start();
   if (problem !== null) throw new MeshError('invalid_argument', `script ${options.entry} does not load: ${problem}`);
+  return asScript({ vm, scheduler, connections, callbacks, reloader, timers, modules, kept, host });
+}
+
+interface Parts {
+  readonly vm: Vm;
+  readonly scheduler: Scheduler<ConnectionState>;
+  readonly connections: Connections;
+  readonly callbacks: Callbacks;
+  readonly reloader: Reloader;
+  readonly timers: Timers;
+  readonly modules: readonly MixModule[];
+  readonly kept: ReturnType<typeof makeMethods>;
+  readonly host: ScriptHost;
+}
+
+function asScript({ vm, scheduler, connections, callbacks, reloader, timers, modules, kept, host }: Parts): Script {
   const counting = countRegularly(scheduler, host);
   let closed = false;
 
@@ -119,7 +135,7 @@ export async function createScript(options: ScriptOptions, host: ScriptHost): Pr
       timers: timers.size,
       reloads: reloader.reloads,
       memoryBytes: vm.memoryBytes,
-      reservedBytes: stack.lua.memory.buffer.byteLength,
+      reservedBytes: vm.stack.lua.memory.buffer.byteLength,
     }),
     close() {
       if (closed) return;
