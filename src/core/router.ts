@@ -39,8 +39,6 @@ const TIMED = 16;
 
 export class Router implements Forwarding {
   private published = 0;
-  private delivered = 0;
-  private failed = 0;
   private accepted = 0;
   private readonly floods: Budget;
   /** Ends the looking for publishes over their time. */
@@ -66,7 +64,7 @@ export class Router implements Forwarding {
     const problem = this.route({ message, pending, at: this.ports.clock.now() });
     if (problem !== null) return problem;
     this.published++;
-    const { success, fail } = this.deliver(this.channels.find(message.channel), message);
+    const { success, fail } = this.here.deliver(this.channels.find(message.channel), message);
     pending?.settle(success, fail);
     return null;
   }
@@ -160,15 +158,8 @@ export class Router implements Forwarding {
 
   /** A publish that came from a peer. */
   onPublish(peer: Peer, frame: Publish): void {
-    const { success, fail } = this.deliver(this.channels.find(frame.channel), frame);
+    const { success, fail } = this.here.deliver(this.channels.find(frame.channel), frame);
     peer.inbox.count(success, fail);
-  }
-
-  private deliver(channel: Channel | undefined, message: Message): Delivered {
-    const counts = this.here.deliver(channel, message);
-    this.delivered += counts.success;
-    this.failed += counts.fail;
-    return counts;
   }
 
   // ── counts: summed by pending.ts as the peers' acknowledgements come in (outbox.ts), or given up here ──
@@ -183,10 +174,6 @@ export class Router implements Forwarding {
 
   private tellMeter(): void {
     if (this.published > 0) this.ports.meter.count('publishes_total', this.published);
-    if (this.delivered > 0) this.ports.meter.count('deliveries_total', this.delivered);
-    if (this.failed > 0) this.ports.meter.count('drops_total', this.failed, 'local_delivery');
     this.published = 0;
-    this.delivered = 0;
-    this.failed = 0;
   }
 }

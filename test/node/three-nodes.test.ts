@@ -110,6 +110,20 @@ t.test('a client that has gone counts no more, neither as reached nor as failed'
   other.close();
 });
 
+t.test('a delivery is counted once', async (t) => {
+  const client = await subscribed(1, 'counted');
+  const before = await deliveries(1);
+  for (let i = 0; i < 5; i++) await post(nodes[0], '/v1/mesh/publish', { c: 'counted', d: 'x' });
+  for (let i = 0; i < 5; i++) await client.next();
+  t.equal((await deliveries(1)) - before, 5);
+  client.close();
+});
+
+async function deliveries(node: number): Promise<number> {
+  const text = await (await fetch(`http://${nodes[node].addresses.api}/metrics`)).text();
+  return Number(/^lumesh_deliveries_total (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
 async function connections(node: number): Promise<number> {
   const answer = await fetch(`http://${nodes[node].addresses.api}/v1/nodes`);
   const { r } = (await answer.json()) as { r: { nodeId: string; connections: number }[] };
