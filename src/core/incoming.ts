@@ -78,7 +78,9 @@ export class Incoming {
       case 'lookup':
         return to.directory.onLookup(peer, frame);
       case 'lookupAnswer':
-        return to.lookups.onAnswer(peer, frame);
+        to.lookups.onAnswer(peer, frame);
+        if (this.roles.leave() !== null) to.turn.checkSoon();
+        return;
       case 'leaseUpdate':
         return to.lookups.onLeaseUpdate(peer, frame);
       case 'leaseRevoke':

@@ -5,10 +5,11 @@
  */
 import type { Interests } from './interest.js';
 import type { Leases } from './leases.js';
+import type { Lookups } from './lookup.js';
 import type { Membership } from './membership.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
-import type { Clock, Log } from './ports.js';
+import type { Ports } from './ports.js';
 
 /** A step that waits: what for, in words, and whether it has come. */
 interface Step {
@@ -17,21 +18,27 @@ interface Step {
   readonly next: () => void;
 }
 
+export interface LeaveParts {
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly interests: Interests;
+  readonly leases: Leases;
+  readonly lookups: Lookups;
+}
+
 export class Leave {
   /** The clients are being closed: nobody new may subscribe. */
   draining = false;
-  /** From here on nobody sends to this node, so it takes no part any more. */
+  /** They are closed: nothing new is published either. */
+  drained = false;
+  /** From here on nobody sends to this node. */
   saidGoodbye = false;
   private step: Step | null = null;
   private readonly answers = new Map<Peer, { readonly epoch: number; readonly lastSent: number }>();
 
   constructor(
-    private readonly membership: Membership,
-    private readonly peers: Peers,
-    private readonly interests: Interests,
-    private readonly leases: Leases,
-    private readonly clock: Clock,
-    private readonly log: Log,
+    private readonly of: LeaveParts,
+    private readonly ports: Pick<Ports, 'clock' | 'log'>,
     private readonly stepMs: number,
     /** `drain` closes the clients and calls back; `gone` follows the last step. */
     private readonly drain: (drained: () => void) => void,
@@ -39,20 +46,20 @@ export class Leave {
   ) {}
 
   begin(): void {
-    this.membership.leave();
-    this.membership.reportNow();
+    this.of.membership.leave();
+    this.of.membership.reportNow();
     this.wait(
       'all members to know that this node leaves',
-      () => this.peers.settled(),
+      () => this.of.peers.settled(),
       () => this.revoke(),
     );
   }
 
   private revoke(): void {
-    this.leases.revokeAll();
+    this.of.leases.revokeAll();
     this.wait(
       'lease holders',
-      () => this.leases.size === 0,
+      () => this.of.leases.size === 0,
       () => this.drainClients(),
     );
   }
@@ -63,19 +70,21 @@ export class Leave {
   }
 
   private withdraw(): void {
-    this.interests.withdrawAll();
+    const { interests, lookups } = this.of;
+    this.drained = true;
+    interests.withdrawAll();
     this.wait(
-      'owners to forget this node’s interest',
-      () => this.interests.quiet(),
+      'owners to forget this node’s interest, and its own publishes to leave',
+      () => interests.quiet() && lookups.queued === 0,
       () => this.sayGoodbye(),
     );
   }
 
   private sayGoodbye(): void {
-    const others = this.peers.inView.filter((peer) => peer.session !== null);
+    const others = this.of.peers.inView.filter((peer) => peer.session !== null);
     this.saidGoodbye = true;
-    this.membership.left();
-    for (const peer of others) peer.outbox.sendControl({ kind: 'goodbye', members: [this.membership.self()] });
+    this.of.membership.left();
+    for (const peer of others) peer.outbox.sendControl({ kind: 'goodbye', members: [this.of.membership.self()] });
     const isOver = (peer: Peer): boolean => peer.session === null || (this.hasAll(peer) && peer.outbox.frames === 0);
     this.wait('answers to the goodbye', () => others.every(isOver), this.gone);
   }
@@ -100,12 +109,12 @@ export class Leave {
   private wait(what: string, isDone: () => boolean, next: () => void): void {
     const step = { what, isDone, next };
     this.step = step;
-    this.clock.after(this.stepMs, () => {
+    this.ports.clock.after(this.stepMs, () => {
       if (this.step !== step) return;
-      this.log.warn(`left without waiting longer for ${what}`);
+      this.ports.log.warn(`left without waiting longer for ${what}`);
       this.step = null;
       next();
     });
-    this.clock.endOfTurn(() => this.check());
+    this.ports.clock.endOfTurn(() => this.check());
   }
 }

@@ -75,21 +75,10 @@ export class Mesh implements LinkEvents {
   leave(drain: (drained: () => void) => void, done: () => void): void {
     if (this.phase === 'leaving' || this.phase === 'left') return;
     this.phase = 'leaving';
-    const { clock, log } = this.ports;
-    this.leaving = new Leave(
-      this.of.membership,
-      this.of.peers,
-      this.of.interests,
-      this.of.leases,
-      clock,
-      log,
-      this.of.tuning.leaveStepMs,
-      drain,
-      () => {
-        this.stop();
-        done();
-      },
-    );
+    this.leaving = new Leave(this.of, this.ports, this.of.tuning.leaveStepMs, drain, () => {
+      this.stop();
+      done();
+    });
     this.leaving.begin();
   }
 
@@ -151,7 +140,7 @@ export class Mesh implements LinkEvents {
   }
 
   private takesPart(): boolean {
-    return this.of.gate.open && this.phase !== 'left' && !this.leaving?.saidGoodbye;
+    return this.of.gate.open && this.phase !== 'left' && !this.leaving?.drained;
   }
 
   // ── requests to other nodes ──
@@ -252,7 +241,7 @@ export class Mesh implements LinkEvents {
   private watch(): void {
     if (this.phase === 'left') return;
     this.ports.clock.after(this.of.tuning.watchMs, () => this.watch());
-    if (this.phase === 'joining') this.of.turn.checkSoon();
+    if (this.phase !== 'ready') this.of.turn.checkSoon();
     this.of.neighbours.closeStalled();
     this.of.neighbours.relayAround();
   }
