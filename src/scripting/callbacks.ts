@@ -19,7 +19,8 @@ import type { Vm } from './vm.js';
 const LOGGED_ERRORS = 100;
 const MIN_PENDING_BYTES = 1024 * 1024;
 
-type ScriptThread = Thread<ConnectionState>;
+/** What is left of a callback when it has ended, or could not begin; results are on L when there is no error. */
+type Ended = Pick<Thread<ConnectionState>, 'owner' | 'name' | 'L'>;
 
 export interface CallbackParts {
   readonly vm: Vm;
@@ -64,12 +65,14 @@ export class Callbacks {
     if (!reloader.running.defines('on_handshake')) return done({ accept: true });
     state.busy = true;
     scheduler.later(() => {
-      const ended = (thread: ScriptThread, outcome: Outcome): void => {
+      const ended = (thread: Ended, outcome: Outcome): void => {
         this.report(thread, outcome);
         const verdict = outcome.error === null ? this.verdict(thread.L, outcome.results) : REFUSED_BY_ERROR;
         done(verdict);
         this.turns.ended(state);
-        if (!verdict.accept && !state.closed) this.forget(state);
+        if (!verdict.accept) this.forgetUnopened(state);
+        // The client went away while the script made up its mind: nobody will tell of its end.
+        else if (!connection.isOpen) setImmediate(() => connection.isOpen || this.forgetUnopened(state));
       };
       this.start(state, 'handshake', ended, (L) => {
         const { stack } = this.parts.vm;
@@ -119,7 +122,7 @@ export class Callbacks {
   encode(connection: ScriptConnection, data: Uint8Array): Uint8Array | null {
     const state = connection.script as ConnectionState;
     let framed: Buffer | null = null;
-    const ended = (thread: ScriptThread, outcome: Outcome): void => {
+    const ended = (thread: Ended, outcome: Outcome): void => {
       this.report(thread, outcome);
       if (outcome.results < 1) return;
       const { stack } = this.parts.vm;
@@ -167,8 +170,9 @@ export class Callbacks {
     const { vm, scheduler, connections } = this.parts;
     const state = connection.script as ConnectionState;
     scheduler.later(() => {
-      const thread = scheduler.take(state, 'set_context', (thread, outcome) => this.report(thread, outcome));
-      if (thread === null) return;
+      const name = 'set_context';
+      const thread = scheduler.take(state, name, (thread, outcome) => this.report(thread, outcome));
+      if (thread === null) return this.report({ owner: state, name }, NO_MEMORY);
       let args = 2;
       const pushed = vm.attempt(() => {
         vm.stack.pushKept(thread.L, ref);
@@ -179,8 +183,9 @@ export class Callbacks {
         }
         pushJson(vm.stack, thread.L, value);
       });
-      if (pushed) scheduler.start(thread, args);
-      else this.report(thread, NO_MEMORY);
+      if (pushed) return scheduler.start(thread, args);
+      scheduler.discard(thread);
+      this.report({ owner: state, name }, NO_MEMORY);
     });
   }
 
@@ -189,7 +194,7 @@ export class Callbacks {
     const { vm, scheduler } = this.parts;
     scheduler.later(() => {
       const thread = scheduler.take(null, 'timer', (thread, outcome) => this.report(thread, outcome));
-      if (thread === null) return;
+      if (thread === null) return this.report({ owner: null, name: 'timer' }, NO_MEMORY);
       vm.stack.pushKept(thread.L, ref);
       scheduler.start(thread, 0);
     });
@@ -202,7 +207,7 @@ export class Callbacks {
     else if (pending.kind === 'bytes') this.runFrames(state);
     else {
       state.busy = true;
-      const ended = (thread: ScriptThread, outcome: Outcome): void => {
+      const ended = (thread: Ended, outcome: Outcome): void => {
         this.report(thread, outcome);
         this.turns.ended(state);
         this.forget(state);
@@ -221,7 +226,7 @@ export class Callbacks {
   private runMessage(state: ConnectionState, data: Uint8Array, binary: boolean): void {
     const { vm, scheduler, reloader } = this.parts;
     const thread = scheduler.take(state, 'on_message', this.ended);
-    if (thread === null) return;
+    if (thread === null) return this.ended({ owner: state, name: 'on_message', L: 0 }, NO_MEMORY);
     state.busy = true;
     const { stack } = vm;
     const sp = stack.lua.stackSave();
@@ -231,7 +236,8 @@ export class Callbacks {
       stack.lua.lua_pushboolean(thread.L, binary ? 1 : 0);
     } catch (thrown) {
       vm.recover(sp, thrown);
-      return this.ended(thread, NO_MEMORY);
+      scheduler.discard(thread);
+      return this.ended({ owner: state, name: 'on_message', L: 0 }, NO_MEMORY);
     }
     scheduler.start(thread, 2);
   }
@@ -248,30 +254,32 @@ export class Callbacks {
   private start(
     state: ConnectionState | null,
     entry: EntryName,
-    ended: (thread: ScriptThread, outcome: Outcome) => void,
+    ended: (thread: Ended, outcome: Outcome) => void,
     push: (L: number) => number,
     mayWait = true,
   ): void {
     const { vm, scheduler, reloader } = this.parts;
     const thread = scheduler.take(state, NAMES[entry], ended);
-    if (thread === null) return;
+    const none: Ended = { owner: state, name: NAMES[entry], L: 0 };
+    if (thread === null) return ended(none, NO_MEMORY);
     thread.mayWait = mayWait;
     let args = 0;
     const pushed = vm.attempt(() => {
       vm.stack.lua.lua_rawgeti(thread.L, REGISTRY, reloader.running.entries[entry]);
       args = push(thread.L);
     });
-    if (pushed) scheduler.start(thread, args);
-    else ended(thread, NO_MEMORY);
+    if (pushed) return scheduler.start(thread, args);
+    scheduler.discard(thread);
+    ended(none, NO_MEMORY);
   }
 
-  private readonly ended = (thread: ScriptThread, outcome: Outcome): void => {
+  private readonly ended = (thread: Ended, outcome: Outcome): void => {
     if (outcome.error !== null) this.report(thread, outcome);
     if (thread.owner !== null) this.turns.ended(thread.owner);
   };
 
   /** A round of packets has ended: with an error of one packet the next ones go on, with one of protocol_input nothing does. */
-  private readonly framed = (thread: ScriptThread, outcome: Outcome): void => {
+  private readonly framed = (thread: Ended, outcome: Outcome): void => {
     const state = thread.owner as ConnectionState;
     this.report(thread, outcome);
     if (outcome.error !== null) {
@@ -282,6 +290,10 @@ export class Callbacks {
     }
     this.turns.ended(state);
   };
+
+  private forgetUnopened(state: ConnectionState): void {
+    if (!state.closed) this.forget(state);
+  }
 
   /** After its last callback. */
   private forget(state: ConnectionState): void {
@@ -317,7 +329,7 @@ export class Callbacks {
     }
   }
 
-  private report({ owner, name }: ScriptThread, outcome: Outcome): void {
+  private report({ owner, name }: Pick<Ended, 'owner' | 'name'>, outcome: Outcome): void {
     if (outcome.error === null) return;
     const { host } = this.parts;
     host.meter.count('lua_errors_total', 1, name);

@@ -13,6 +13,8 @@ export interface ScriptStats {
   readonly errors: number;
   /** Callbacks that wait now. */
   readonly waiting: number;
+  /** Connections that the script knows. */
+  readonly connections: number;
   /** Timers that are set. */
   readonly timers: number;
   /** Times the scripts were swapped for a newer version. */

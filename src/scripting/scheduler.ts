@@ -90,8 +90,14 @@ export class Scheduler<Owner> {
     this.resume(thread, args);
   }
 
-  /** Gives a coroutine back that was taken and will not be started. */
-  giveBack(thread: Thread<Owner>): void {
+  /** Lets go of a coroutine that was taken and cannot be used: there was no memory for its arguments. */
+  discard(thread: Thread<Owner>): void {
+    thread.owner = null;
+    this.vm.stack.release(this.vm.L, thread.ref);
+  }
+
+  /** A coroutine that has ended is kept for the next callback. */
+  private giveBack(thread: Thread<Owner>): void {
     thread.owner = null;
     this.vm.stack.lua.lua_settop(thread.L, 0);
     if (this.idle.length < KEPT_IDLE) this.idle.push(thread);

@@ -132,6 +132,7 @@ function asScript({ vm, scheduler, connections, callbacks, reloader, timers, mod
     },
     stats: () => ({
       ...scheduler.counts,
+      connections: connections.size,
       timers: timers.size,
       reloads: reloader.reloads,
       memoryBytes: vm.memoryBytes,

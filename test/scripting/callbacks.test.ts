@@ -84,6 +84,22 @@ t.test('a handshake may wait, and messages that come meanwhile keep their order'
   t.same(connection.texts, ['a', 'b']);
 });
 
+t.test('connections that are refused, aborted or closed are forgotten', async (t) => {
+  const { script, host, connect } = await lab(
+    t,
+    `function on_handshake(id) mix.mesh.publish("c", "x") if id == "refuse" then return false end end`,
+  );
+  script.handshake(host.open('refuse'), REQUEST, () => undefined);
+  const aborted = host.open('aborted');
+  aborted.isOpen = false;
+  script.handshake(aborted, REQUEST, () => undefined);
+  const closed = connect();
+  t.equal(script.stats().connections, 2);
+  script.closed(closed, null);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(script.stats().connections, 0);
+});
+
 t.test('on_close comes once, last, with the reason', async (t) => {
   const { script, connect, host } = await lab(
     t,

@@ -134,3 +134,28 @@ t.test('recursion ends in an error, not in the VM', async (t) => {
   t.equal(run('return 1 + 1'), '2');
   t.notMatch(host.errors.join('\n'), /left by an exception|host function failed/);
 });
+
+t.test('a VM whose memory is full refuses what needs more, and is well again when there is room', async (t) => {
+  const { run, script, connect, host } = await lab(
+    t,
+    `${RUN_ENTRY}
+     function fill()
+       kept = {}
+       while pcall(function() kept[#kept + 1] = string.rep("x", 1000) .. #kept end) do end
+       while pcall(function() kept[#kept + 1] = { } end) do end
+     end`,
+    { memoryLimitMb: 8, cpuLimitMs: 10_000 },
+  );
+  run('fill()');
+  for (let i = 0; i < 50; i++) {
+    const connection = connect();
+    script.message(connection, Buffer.alloc(500_000, 'x'), true);
+    script.setContextValue(connection, 'k', 'v'.repeat(100_000));
+    script.closed(connection, null);
+  }
+  t.match(host.errors.join(), /not enough memory/);
+  script.message(connect(), Buffer.from('kept = nil'), false);
+  t.equal(run('kept = nil return 1 + 1'), '2');
+  t.equal(run('return #string.rep("x", 1000000)'), '1000000');
+  t.notMatch(host.errors.join(), /left by an exception|host function failed/);
+});
