@@ -33,7 +33,7 @@ export function unsettled(cluster: Cluster, ledger: Ledger, workload: Workload):
   for (const { subscriber, channel } of ledger.waiting) {
     if (subscriber.node.alive) return `${subscriber.id} has no answer to its subscribe to ${channel}`;
   }
-  return links(cluster) ?? directories(cluster, workload);
+  return links(cluster) ?? directories(cluster, ledger, workload);
 }
 
 /** One link per pair. */
@@ -47,12 +47,14 @@ function links(cluster: Cluster): string | null {
 }
 
 /** Each owner would send a publish to exactly the nodes with a subscriber; interest that lingers has ended by now. */
-function directories(cluster: Cluster, workload: Workload): string | null {
-  for (const channel of workload.channels) {
+function directories(cluster: Cluster, ledger: Ledger, workload: Workload): string | null {
+  let rows = 0;
+  for (const channel of ledger.channels) {
     const interested = cluster.nodes
       .filter((node) => hasSubscriber(workload, node, channel))
       .map((node) => node.nodeId);
     const owners = cluster.nodes[0].mesh.explain(channel).owners;
+    for (const owner of owners) rows += interested.filter((nodeId) => nodeId !== owner).length;
     for (const node of cluster.nodes) {
       const explained = node.mesh.explain(channel);
       if (explained.owners.join() !== owners.join()) return `${node.name} has other owners of ${channel}`;
@@ -62,16 +64,8 @@ function directories(cluster: Cluster, workload: Workload): string | null {
         return `owner ${node.name} sends ${channel} to ${route.join(' ') || 'nobody'}, interested are ${interested.join(' ') || 'none'}`;
     }
   }
-  const rows = workload.channels.reduce((sum, channel) => sum + rowsOf(cluster, workload, channel), 0);
   const kept = cluster.nodes.reduce((sum, node) => sum + node.mesh.counts().directory, 0);
   return rows === kept ? null : `directories hold ${kept} rows instead of ${rows}`;
-}
-
-/** Rows that the owners of a channel keep of others' interest. */
-function rowsOf(cluster: Cluster, workload: Workload, channel: string): number {
-  const { owners } = cluster.nodes[0].mesh.explain(channel);
-  const interested = cluster.nodes.filter((node) => hasSubscriber(workload, node, channel));
-  return owners.reduce((sum, owner) => sum + interested.filter((node) => node.nodeId !== owner).length, 0);
 }
 
 function hasSubscriber(workload: Workload, node: SimNode, channel: string): boolean {

@@ -45,7 +45,7 @@ export class LeaseWatch {
     }
   }
 
-  check(node: SimNode, channels: readonly string[]): void {
+  check(node: SimNode, channels: Iterable<string>): void {
     const ends = this.ends.get(node);
     if (ends === undefined || node.mesh.counts().leasesHeld === 0) return;
     for (const channel of channels) {

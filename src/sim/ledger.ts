@@ -65,6 +65,8 @@ export interface Breach {
 }
 
 export class Ledger {
+  /** Every channel that anybody subscribed or published to, or is going to. */
+  readonly channels = new Set<string>();
   readonly publications: Publication[] = [];
   readonly gaps: Gap[] = [];
   readonly breaches: Breach[] = [];
@@ -96,6 +98,7 @@ export class Ledger {
   }
 
   subscribing(subscriber: SimSubscriber, channel: string): Subscription {
+    this.channels.add(channel);
     const subscription: Subscription = {
       subscriber,
       channel,
@@ -141,6 +144,7 @@ export class Ledger {
   }
 
   publishing(node: SimNode, channel: string): Publication {
+    this.channels.add(channel);
     const publication: Publication = {
       id: this.publications.length,
       node,

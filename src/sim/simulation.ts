@@ -178,7 +178,7 @@ export class Simulation {
   private check(): void {
     for (const node of this.cluster.nodes) {
       this.bounds.check(node);
-      this.leases.check(node, this.workload.channels);
+      this.leases.check(node, this.ledger.channels);
     }
   }
 
@@ -205,7 +205,7 @@ export class Simulation {
     const before = cluster.nodes.map(floods);
     for (const node of cluster.nodes.slice(0, 40)) {
       time.turn(node, () => {
-        for (const channel of workload.channels) workload.publish(node, channel);
+        for (const channel of ledger.channels) workload.publish(node, channel);
       });
     }
     if (!this.runUntil(time.now + LAST_MS)) return;

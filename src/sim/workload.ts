@@ -26,6 +26,7 @@ export class Workload {
     sites: number,
   ) {
     this.channels = Array.from({ length: load.channels }, (_, i) => `c${i}`);
+    for (const channel of this.channels) ledger.channels.add(channel);
     for (let i = 0; i < load.hot; i++)
       this.hot.push({ site: random.below(sites), channel: random.pick(this.channels) });
   }

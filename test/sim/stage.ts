@@ -13,7 +13,7 @@ export class Stage {
 
   constructor(overrides: Partial<Swarm> = {}, without?: RuleName) {
     const quiet = quietSwarm(overrides);
-    this.sim = new Simulation({ ...quiet, load: { ...quiet.load, channels: CHANNELS } }, without);
+    this.sim = new Simulation({ ...quiet, load: overrides.load ?? { ...quiet.load, channels: CHANNELS } }, without);
     this.sim.begin();
   }
 
