@@ -13,6 +13,7 @@ import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { type Api, createApi } from './api/api.js';
 import { Queue } from './api/queue.js';
 import type { Loaded } from './config/load.js';
+import { brokenRules } from './config/rules.js';
 import type { Config, ServerConfig } from './config/schema.js';
 import { consoleAsset } from './console/page.js';
 import { Mesh } from './core/mesh.js';
@@ -82,7 +83,7 @@ export async function createNodeFrom(loaded: Loaded, options: NodeOptions = {}):
   const undo: Undo = [];
   try {
     const parts = await build(loaded, options, undo);
-    return await run(parts, loaded);
+    return await run(parts);
   } catch (error) {
     for (const step of undo.reverse()) await step();
     if (error instanceof MeshError || isSystemError(error)) throw new StartError((error as Error).message);
@@ -117,11 +118,13 @@ async function build(loaded: Loaded, options: NodeOptions, undo: Undo): Promise<
   const core = await buildCore(loaded.config, options, undo);
   const { config, mesh, gateway, clock, metrics } = core;
   const scriptOf = new Map<ServerConfig, Script>();
-  const local = createLocalConnections(
+  const local = createLocalConnections({
     mesh,
-    (clientId) => gateway.connection(clientId),
-    (connection) => scriptOf.get(gateway.serverOf(connection)) as Script,
-  );
+    meter: metrics,
+    connection: (clientId) => gateway.connection(clientId),
+    scriptOf: (connection) => scriptOf.get(gateway.serverOf(connection)) as Script,
+    maxSubscriptions: (connection) => gateway.serverOf(connection).maxSubscriptions,
+  });
   const reach = new Reach(mesh, local);
   const queue = new Queue(mesh.nodeId, config.lua.queue, clock, metrics);
   await loadScripts(core, { reach, queue, folder: loaded.folder, scriptOf, undo });
@@ -219,7 +222,7 @@ function makeApi(parts: Omit<Parts, 'api'>, queue: Queue, sharePort: boolean): P
 }
 
 /** Starts joining, and gives the node's owner what to hold it by. */
-async function run(parts: Parts, loaded: Loaded): Promise<RunningNode> {
+async function run(parts: Parts): Promise<RunningNode> {
   const { config, log, mesh, links, gateway, scripts, api, state } = parts;
   const clients: string[] = [];
   const addresses: Addresses = {
@@ -246,7 +249,7 @@ async function run(parts: Parts, loaded: Loaded): Promise<RunningNode> {
   ready.catch(() => undefined);
   const again = setInterval(() => void lookAgain(parts), SEEDS_AGAIN_MS);
 
-  let running = loaded.config;
+  let { drainSeconds } = config;
   let end: (() => void) | undefined;
   const closed = new Promise<void>((resolve) => {
     end = resolve;
@@ -255,10 +258,10 @@ async function run(parts: Parts, loaded: Loaded): Promise<RunningNode> {
 
   const close = async (): Promise<void> => {
     state.leaving = true;
-    log.info('leaving the mesh', { drainSeconds: running.drainSeconds, connections: gateway.count() });
+    log.info('leaving the mesh', { drainSeconds, connections: gateway.count() });
     api.drain();
     await new Promise<void>((resolve) =>
-      mesh.leave((drained) => void gateway.drain(running.drainSeconds).then(drained), resolve),
+      mesh.leave((drained) => void gateway.drain(drainSeconds).then(drained), resolve),
     );
     clearInterval(again);
     loop.stop();
@@ -279,8 +282,8 @@ async function run(parts: Parts, loaded: Loaded): Promise<RunningNode> {
     ready,
     closed,
     reload(changed) {
-      takeOver(parts, running, changed.config);
-      running = changed.config;
+      takeOver(parts, changed.config);
+      drainSeconds = changed.config.drainSeconds;
     },
     close() {
       closing ??= close();
@@ -312,16 +315,20 @@ async function openClients({ config, gateway, scripts, log, mesh, api }: Parts, 
 }
 
 /** Takes over what is live, and names what is not. */
-function takeOver({ log, api, gateway }: Parts, before: Config, after: Config): void {
+function takeOver({ config, log, api, gateway, links }: Parts, after: Config): void {
   log.level(after.logging.level);
-  api.reloadAccess(after.access);
+  // The rules were kept by `after` as a whole, but the ports are still where this process opened them.
+  const broken = brokenRules({ ...config, access: after.access });
+  if (broken.length === 0) api.reloadAccess(after.access);
+  else log.error('the changed users are not taken over', { reason: broken[0].text });
   api.reloadTls();
   gateway.reloadTls();
-  const restart = Object.keys(after).filter((key) => {
+  links.reloadCertificates();
+  const waits = Object.keys(after).filter((key) => {
     if (key === 'access' || key === 'drainSeconds') return false;
-    return JSON.stringify(before[key as keyof Config]) !== JSON.stringify(after[key as keyof Config]);
+    if (key === 'logging') return after.logging.format !== config.logging.format;
+    return JSON.stringify(config[key as keyof Config]) !== JSON.stringify(after[key as keyof Config]);
   });
-  const waits = restart.filter((key) => key !== 'logging' || before.logging.format !== after.logging.format);
   log.info('configuration taken over', waits.length > 0 ? { restartNeededFor: waits } : {});
 }
 

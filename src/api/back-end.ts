@@ -9,7 +9,7 @@ const MAX_SUBSCRIPTIONS = 10_000;
 
 export class BackEnd implements BackEndSubscriber {
   readonly id: string;
-  private readonly channels = new Set<string>();
+  private readonly channels = new Set<unknown>();
 
   /** `take` writes a message to the transport; false when it could not. */
   constructor(
@@ -21,12 +21,15 @@ export class BackEnd implements BackEndSubscriber {
   }
 
   subscribe(channels: unknown, done: Done<null>): void {
-    const added = Array.isArray(channels) ? channels.length : 0;
-    if (this.channels.size + added > MAX_SUBSCRIPTIONS) {
+    const named = new Set<unknown>(Array.isArray(channels) ? channels : []);
+    const added = [...named].filter((channel) => !this.channels.has(channel));
+    if (this.channels.size + added.length > MAX_SUBSCRIPTIONS) {
       return done(new MeshError('overloaded', `at most ${MAX_SUBSCRIPTIONS} channels on one connection`), null);
     }
+    // Before the mesh has acknowledged them: many calls may wait for that at once.
+    for (const channel of added) this.channels.add(channel);
     this.operations.subscribe(this, channels, (error) => {
-      if (error === null) for (const channel of channels as string[]) this.channels.add(channel);
+      if (error?.kind === 'invalid_argument') for (const channel of added) this.channels.delete(channel);
       done(error, null);
     });
   }

@@ -2,6 +2,7 @@
 import type { CallName } from '../api/roles.js';
 import { channelProblem } from '../core/channel.js';
 import type { Mesh } from '../core/mesh.js';
+import type { Meter } from '../core/ports.js';
 import type { LocalConnections, ReachOutcome } from '../core/reach.js';
 import type { Connection, SendOutcome } from '../gateway/roles.js';
 
@@ -20,14 +21,19 @@ const WHY_NOT: Readonly<Record<Exclude<SendOutcome, 'sent'>, string>> = {
 
 const OK: ReachOutcome = { ok: true };
 
-export function createLocalConnections(
-  mesh: Mesh,
-  connection: (clientId: string) => Connection | undefined,
-  scriptOf: (connection: Connection) => ContextKeeper,
-): LocalConnections {
+export interface LocalParts {
+  readonly mesh: Pick<Mesh, 'subscribe' | 'unsubscribe' | 'unsubscribeAll' | 'channelsOf'>;
+  readonly meter: Meter;
+  connection(clientId: string): Connection | undefined;
+  scriptOf(connection: Connection): ContextKeeper;
+  /** Channels the connection may be subscribed to. */
+  maxSubscriptions(connection: Connection): number;
+}
+
+export function createLocalConnections(parts: LocalParts): LocalConnections {
   return {
     send(clientId, payload, binary) {
-      const found = connection(clientId);
+      const found = parts.connection(clientId);
       if (!found) return null;
       const outcome = found.deliver(payload, binary);
       return outcome === 'sent'
@@ -35,9 +41,9 @@ export function createLocalConnections(
         : { ok: false, reason: 'refused', text: `connection ${clientId}: ${WHY_NOT[outcome]}` };
     },
     call(clientId, name, args, done) {
-      const found = connection(clientId);
+      const found = parts.connection(clientId);
       if (!found) return false;
-      CALLS[name as CallName](found, args, { mesh, script: scriptOf(found) }, done);
+      CALLS[name as CallName](found, args, parts, done);
       return true;
     },
   };
@@ -46,26 +52,31 @@ export function createLocalConnections(
 type Call = (
   connection: Connection,
   args: readonly unknown[],
-  parts: { mesh: Mesh; script: ContextKeeper },
+  parts: LocalParts,
   done: (outcome: ReachOutcome) => void,
 ) => void;
 
 /** What `conn.call` can do; the API has checked names and types before (api/operations.ts). */
 const CALLS: Readonly<Record<CallName, Call>> = {
-  set_context_value(connection, [key, value], { script }, done) {
-    script.setContextValue(connection, String(key), value);
+  set_context_value(connection, [key, value], { scriptOf }, done) {
+    scriptOf(connection).setContextValue(connection, String(key), value);
     done(OK);
   },
-  set_context(connection, [value], { script }, done) {
-    script.setContext(connection, value as Readonly<Record<string, unknown>>);
+  set_context(connection, [value], { scriptOf }, done) {
+    scriptOf(connection).setContext(connection, value as Readonly<Record<string, unknown>>);
     done(OK);
   },
-  subscribe(connection, channels, { mesh }, done) {
+  subscribe(connection, channels, { mesh, meter, maxSubscriptions }, done) {
     const problem = channels.map(channelProblem).find((text) => text !== null);
     if (problem) return done({ ok: false, reason: 'invalid', text: problem });
     let open = channels.length;
     let failed: string | null = null;
     if (open === 0) return done({ ok: false, reason: 'invalid', text: 'subscribe needs at least one channel' });
+    const most = maxSubscriptions(connection);
+    if (mesh.channelsOf(connection).length + open > most) {
+      meter.count('drops_total', 1, 'too_many_subscriptions');
+      return done({ ok: false, reason: 'refused', text: `at most ${most} channels on one connection` });
+    }
     for (const channel of channels as readonly string[]) {
       mesh.subscribe(connection, channel, (outcome) => {
         if (!outcome.ok) failed ??= `${channel}: ${outcome.reason}`;

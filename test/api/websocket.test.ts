@@ -25,6 +25,8 @@ t.test('unknown fields are ignored, unknown methods and bad messages refused', a
   const client = await (await live(t)).socket();
   t.match(await client.ask({ m: 'version', v: 2, i: 1, x: {} }), /"version":"1\.2\.3"/);
   t.match(JSON.parse(await client.ask({ m: 'mesh.shout', i: 2 })), { E: { c: 105 }, i: 2 });
+  const bottomless = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  t.match(JSON.parse(await client.ask(`{"m":${bottomless},"i":2}`)), { E: { c: 105, m: /a list$/ }, i: 2 });
   t.match(JSON.parse(await client.ask({ i: 3 })), { E: { c: 105, m: 'm must name a method' }, i: 3 });
   t.match(JSON.parse(await client.ask('{"m":')), { E: { c: 101 } });
   t.match(JSON.parse(await client.ask('[1]')), { E: { c: 101 } });
@@ -105,6 +107,16 @@ t.test('a back end that does not read is closed and counted, and others go on', 
   stuck.ws.resume();
   t.equal(await stuck.closed, 1013);
   t.equal(await publisher.ask({ m: 'mesh.publish', p: { c: 'a', d: 'x' } }), '{"E":null,"r":{"s":0,"f":0}}');
+});
+
+t.test('channels of calls that still wait count towards the bound of a connection', async (t) => {
+  const { socket, mesh } = await live(t);
+  mesh.subscribe = () => {};
+  const client = await socket();
+  for (let call = 0; call <= 10; call++) {
+    client.send({ m: 'mesh.subscribe', p: { c: Array.from({ length: 1000 }, (_, i) => `${call}-${i}`) }, i: call });
+  }
+  t.match(JSON.parse(await client.next()), { E: { c: 104, m: /at most 10000 channels/ }, i: 10 });
 });
 
 t.test('a back end that goes away is taken off its channels', async (t) => {
