@@ -14,9 +14,18 @@ export type Role = 'read' | 'write';
 /** Who calls. `name` is empty where no users are configured; then everybody who reaches the port may do everything. */
 export interface Caller {
   readonly name: string;
+  /** Changes with the password and the host pattern: a login is worth nothing after that. */
+  readonly credentials: string;
 }
 
 export type LoginDone = (error: MeshError | null, caller: Caller) => void;
+
+interface Credentials {
+  readonly name: string;
+  readonly password: string;
+}
+
+type CheckDone = (outcome: 'right' | 'wrong' | 'busy') => void;
 
 interface User extends Caller {
   readonly roles: readonly Role[];
@@ -27,10 +36,10 @@ interface User extends Caller {
   readonly passwordHash: string;
 }
 
-const ANYBODY: Caller = { name: '' };
+export const ANYBODY: Caller = { name: '', credentials: '' };
 const MAX_REMEMBERED = 10_000;
-/** scrypt runs in the process's thread pool; more at once would starve everything else that uses it. */
-const MAX_VERIFYING = 64;
+/** Different passwords that are checked at once: scrypt runs in the thread pool, and more would starve whatever else uses it. */
+const MAX_CHECKS = 64;
 
 export class Access {
   private users = new Map<string, User>();
@@ -39,7 +48,8 @@ export class Access {
   private readonly remembered = new Map<string, User>();
   private readonly key = randomBytes(32);
   private readonly brake: Brake;
-  private verifying = 0;
+  /** Who waits for a check that is under way: many connections of one back end often come at once. */
+  private readonly checks = new Map<string, CheckDone[]>();
 
   constructor(config: AccessConfig, now: () => number) {
     this.brake = new Brake(now);
@@ -51,14 +61,10 @@ export class Access {
     this.metricsNeedLogin = config.metrics === 'users';
     this.remembered.clear();
     this.users = new Map();
-    for (const user of config.users) {
-      this.users.set(user.username, {
-        name: user.username,
-        roles: user.roles,
-        host: hostPattern(user.host),
-        digest: user.passwordHash === '' ? this.digest(user.password) : null,
-        passwordHash: user.passwordHash,
-      });
+    for (const { username: name, roles, host, password, passwordHash } of config.users) {
+      const digest = passwordHash === '' ? this.digest(password) : null;
+      const credentials = `${digest?.toString('base64') ?? passwordHash} ${host}`;
+      this.users.set(name, { name, credentials, roles, host: hostPattern(host), digest, passwordHash });
     }
   }
 
@@ -76,7 +82,8 @@ export class Access {
   refusal(caller: Caller, role: Role): MeshError | null {
     if (this.open) return null;
     const user = this.users.get(caller.name);
-    if (user === undefined) return new MeshError('not_authorised', 'this login is no longer valid');
+    if (user === undefined || user.credentials !== caller.credentials)
+      return new MeshError('not_authorised', 'this login is no longer valid');
     return user.roles.includes(role) ? null : new MeshError('forbidden', `user ${user.name} has no role "${role}"`);
   }
 
@@ -91,40 +98,40 @@ export class Access {
     }
     const named = this.users.get(credentials.name);
     const user = named === undefined || named.host === null || named.host.test(address) ? named : undefined;
-    const finish = (right: boolean): void => {
-      if (right && user !== undefined && this.users.get(user.name) === user) {
+    this.check(user, credentials, address, (outcome) => {
+      if (outcome === 'busy') return done(new MeshError('overloaded', 'too many logins are being checked', 1), ANYBODY);
+      if (outcome === 'right' && user !== undefined && this.users.get(user.name) === user) {
         this.brake.succeeded(address);
         return done(null, user);
       }
-      this.brake.failed(address);
       done(new MeshError('not_authorised', `wrong name or password, or not allowed from ${address}`), ANYBODY);
-    };
-    const digest = this.digest(credentials.password);
-    if (user !== undefined && user.digest !== null) return finish(timingSafeEqual(user.digest, digest));
-    this.verify(user, credentials.name, credentials.password, digest, finish, done);
+    });
   }
 
-  /** The slow way. A name that nobody has takes as long as a wrong password, so that names cannot be probed. */
-  private verify(
-    user: User | undefined,
-    name: string,
-    password: string,
-    digest: Buffer,
-    finish: (right: boolean) => void,
-    done: LoginDone,
-  ): void {
-    const fingerprint = createHmac('sha256', this.key).update(digest).update(name).digest('base64');
-    if (user !== undefined && this.remembered.get(fingerprint) === user) return finish(true);
-    const hash = (user ?? this.anyHashedUser())?.passwordHash;
-    if (hash === undefined) return finish(false);
-    if (this.verifying >= MAX_VERIFYING) {
-      return done(new MeshError('overloaded', 'too many logins are being checked', 1), ANYBODY);
+  /** `user` is undefined for a name that nobody has here; it takes as long as a wrong password, so that names cannot be probed. */
+  private check(user: User | undefined, { name, password }: Credentials, address: string, done: CheckDone): void {
+    const digest = this.digest(password);
+    if (user !== undefined && user.digest !== null) {
+      const right = timingSafeEqual(user.digest, digest);
+      if (!right) this.brake.failed(address);
+      return done(right ? 'right' : 'wrong');
     }
-    this.verifying++;
+    const fingerprint = createHmac('sha256', this.key).update(digest).update(name).digest('base64');
+    if (user !== undefined && this.remembered.get(fingerprint) === user) return done('right');
+    const hash = (user ?? this.anyHashedUser())?.passwordHash ?? '';
+    const key = `${fingerprint} ${hash}`;
+    const others = this.checks.get(key);
+    if (others !== undefined) return void others.push(done);
+    if (this.checks.size >= MAX_CHECKS) return done('busy');
+    // A guess counts before its outcome is known: else those that come together would all be looked at before the first one counts.
+    this.brake.failed(address);
+    if (hash === '') return done('wrong');
+    const waiting = [done];
+    this.checks.set(key, waiting);
     verifyScrypt(password, hash).then((right) => {
-      this.verifying--;
+      this.checks.delete(key);
       if (right && user !== undefined && this.users.get(name) === user) this.remember(fingerprint, user);
-      finish(right && user !== undefined);
+      for (const tell of waiting) tell(right ? 'right' : 'wrong');
     });
   }
 
@@ -143,8 +150,8 @@ export class Access {
   }
 }
 
-/** Name and password of an Authorization header, null when it holds none. */
-function parseAuthorization(header: string): { name: string; password: string } | null {
+/** What an Authorization header holds; null when it is nothing of ours. */
+function parseAuthorization(header: string): Credentials | null {
   const match = /^(basic|bearer) +(\S.*)$/i.exec(header);
   if (match === null) return null;
   const pair = match[1].toLowerCase() === 'basic' ? Buffer.from(match[2], 'base64').toString() : match[2];

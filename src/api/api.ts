@@ -81,7 +81,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
         ['websocket', sockets.connections],
         ['grpc', rpc.streams],
       ]),
-    reloadAccess: (changed) => gate.access.reload(changed),
+    reloadAccess(changed) {
+      gate.access.reload(changed);
+      sockets.recheck();
+      rpc.recheck();
+    },
     reloadTls() {
       for (const port of [listener, rpc]) {
         try {

@@ -2,6 +2,7 @@
  * What every call passes before it runs, whatever it came by: login, role, rate limits; and what is counted about it. One gate
  * serves all transports of a node.
  */
+import { SocketAddress } from 'node:net';
 import type { AccessConfig, ApiConfig } from '../config/schema.js';
 import { MeshError } from '../errors.js';
 import { Access, type Caller, type Role } from './access.js';
@@ -92,19 +93,13 @@ export class Gate {
   }
 }
 
-/** The text of an address that uWebSockets.js prints: IPv4 also where it came mapped into IPv6. */
+/** An address as uWebSockets.js prints it (IPv6 at full length), in the form that is usual and that gRPC's side gives. */
 export function addressText(bytes: ArrayBuffer): string {
   const text = Buffer.from(bytes).toString('latin1');
-  const mapped = /^0000:0000:0000:0000:0000:ffff:([0-9a-f]{2})([0-9a-f]{2}):([0-9a-f]{2})([0-9a-f]{2})$/.exec(text);
-  return mapped === null
-    ? plainAddress(text)
-    : mapped
-        .slice(1)
-        .map((byte) => Number.parseInt(byte, 16))
-        .join('.');
+  return text.includes(':') ? plainAddress(new SocketAddress({ address: text, family: 'ipv6' }).address) : text;
 }
 
-/** Node prints mapped addresses as ::ffff:1.2.3.4. */
+/** IPv4 also where it came mapped into IPv6, as ::ffff:1.2.3.4. */
 export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

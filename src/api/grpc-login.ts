@@ -1,7 +1,7 @@
 /** Logins of gRPC calls: the metadata `authorization`, looked at before a call reaches its method; and errors as status codes. */
 import grpc, { type Metadata, type ServerInterceptor, type StatusObject } from '@grpc/grpc-js';
 import { ERRORS, type MeshError } from '../errors.js';
-import type { Caller } from './access.js';
+import { ANYBODY, type Caller } from './access.js';
 import { type Gate, plainAddress } from './gate.js';
 
 export interface Known {
@@ -14,7 +14,7 @@ export type Callers = WeakMap<Metadata, Known>;
 
 export const HEALTH_PATH = '/grpc.health.v1.Health/';
 const REFLECTION_PATH = '/grpc.reflection.';
-const NOBODY: Known = { caller: { name: '' }, address: '' };
+const NOBODY: Known = { caller: ANYBODY, address: '' };
 
 export function callerOf(callers: Callers, metadata: Metadata): Known {
   return callers.get(metadata) ?? NOBODY;

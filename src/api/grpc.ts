@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import grpc, { type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
 import type { ApiConfig } from '../config/schema.js';
 import { MeshError } from '../errors.js';
 import { BackEnd } from './back-end.js';
@@ -33,7 +33,7 @@ type Read<T> = T | null;
 type Unary<Q, A> = [call: ServerUnaryCall<Read<Q>, A>, answer: sendUnaryData<A>];
 
 interface SendRequest {
-  readonly clientId: string;
+  readonly client_id: string;
   readonly data: Buffer;
   readonly binary: boolean;
 }
@@ -41,7 +41,9 @@ interface SubscribeRequest {
   readonly channels: readonly string[];
 }
 
-const PROTO = fileURLToPath(new URL('../../proto/lumesh.proto', import.meta.url));
+const PROTOS = ['lumesh.proto', 'health.proto'].map((name) =>
+  fileURLToPath(new URL(`../../proto/${name}`, import.meta.url)),
+);
 const SERVICE = 'lumesh.v1.Lumesh';
 const HEALTH_LOOK_MS = 500;
 const MAX_STREAMS_PER_CONNECTION = 1000;
@@ -54,6 +56,8 @@ export class GrpcApi {
   private readonly certificate;
   private readonly healthTimer: NodeJS.Timeout;
   private open = 0;
+  /** Open Subscribe streams, and how to end each. */
+  private readonly subscribed = new Map<ServerWritableStream<unknown, unknown>, (error: MeshError) => void>();
 
   constructor(private readonly shell: GrpcShell) {
     const { limits, gate } = shell;
@@ -96,6 +100,14 @@ export class GrpcApi {
     this.certificate.reload();
   }
 
+  /** Users have changed: streams whose login may no longer read end. */
+  recheck(): void {
+    for (const [call, close] of this.subscribed) {
+      const refused = this.shell.gate.access.refusal(callerOf(this.callers, call.metadata).caller, 'read');
+      if (refused !== null) close(refused);
+    }
+  }
+
   /** Says NOT_SERVING and asks clients to connect elsewhere; what is under way may end within `graceMs`. */
   drain(graceMs: number): void {
     this.showHealth();
@@ -114,7 +126,8 @@ export class GrpcApi {
   }
 
   private addServices(): void {
-    const definition = loadSync([PROTO, healthProto], { longs: Number, defaults: true });
+    // keepCase: reflection shows the names as they are here.
+    const definition = loadSync(PROTOS, { longs: Number, defaults: true, keepCase: true });
     const methods = { ...(definition[SERVICE] as grpc.ServiceDefinition) };
     for (const [name, method] of Object.entries(methods)) methods[name] = lenient(method);
     methods.PublishStream = {
@@ -147,7 +160,7 @@ export class GrpcApi {
     const { request } = call;
     const refused = this.refusal(call, 'write') ?? problemOf(request, 'SendRequest');
     if (refused !== null || request === null) return this.refuse(answer, refused);
-    this.shell.operations.send(request.clientId, request.data, request.binary, (error) => {
+    this.shell.operations.send(request.client_id, request.data, request.binary, (error) => {
       if (error !== null) this.refuse(answer, error);
       else answer(null, {});
     });
@@ -155,6 +168,12 @@ export class GrpcApi {
 
   private publishStream(call: StreamCall): void {
     const { limits, operations, gate, now } = this.shell;
+    const denied = gate.access.refusal(callerOf(this.callers, call.metadata).caller, 'write');
+    if (denied !== null) {
+      gate.failed(denied);
+      call.emit('error', statusOf(denied));
+      return;
+    }
     const perSecond = limits.connectionRequestsPerSecond;
     const bucket = perSecond === 0 ? null : new TokenBucket(perSecond, now());
     const limit = `${perSecond} calls per second (api.connectionRequestsPerSecond)`;
@@ -177,29 +196,33 @@ export class GrpcApi {
     this.countStream(call);
     const writer = new FramedWriter(call, () => {});
     let over = false;
+    const close = (error: MeshError): void => {
+      over = true;
+      this.subscribed.delete(call);
+      writer.discard();
+      setImmediate(() => backEnd.unsubscribeAll());
+      end(error);
+    };
     const backEnd = new BackEnd(backplane, operations, (message) => {
       if (over) return false;
       if (writer.waiting > limits.maxBackpressureBytes) {
-        over = true;
         backplane.meter.count('drops_total', 1, 'slow_back_end');
-        writer.discard();
-        setImmediate(() => backEnd.unsubscribeAll());
-        end(new MeshError('overloaded', 'this stream was not read fast enough (api.maxBackpressureBytes)'));
+        close(new MeshError('overloaded', 'this stream was not read fast enough (api.maxBackpressureBytes)'));
         return false;
       }
       writer.add(encodeMessage(message));
       return true;
     });
+    this.subscribed.set(call, close);
     call.on('cancelled', () => {
       over = true;
+      this.subscribed.delete(call);
       backEnd.unsubscribeAll();
     });
     backEnd.subscribe(call.request.channels, (error) => {
       if (over) return;
-      if (error === null) return call.sendMetadata(new grpc.Metadata());
-      over = true;
-      backEnd.unsubscribeAll();
-      end(error);
+      if (error === null) call.sendMetadata(new grpc.Metadata());
+      else close(error);
     });
   }
 

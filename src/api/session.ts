@@ -9,6 +9,7 @@ import { countsAnswer } from './counts-answer.js';
 import { tooLarge } from './exchange.js';
 import {
   errorEnvelope,
+  excerpt,
   mayBeRounded,
   type Params,
   parseObject,
@@ -32,6 +33,7 @@ export interface SessionSocket {
 /** Requests of one connection that may wait for their outcome at the same time. */
 const MAX_UNDER_WAY = 65_536;
 const SLOW = 1013;
+const NOT_ALLOWED = 1008;
 const SUCCESS = '{"s":true}';
 const NO_PARAMS: Params = {};
 
@@ -68,6 +70,8 @@ export class Session implements Consumer {
   private corked = false;
   private underWay = 0;
   private backEnd: BackEnd | null = null;
+  /** It has asked for events: of the queue, or of channels. */
+  private receives = false;
 
   constructor(
     readonly shell: WebSocketShell,
@@ -122,7 +126,7 @@ export class Session implements Consumer {
     const { m, p } = envelope;
     const method = typeof m === 'string' ? METHODS.get(m) : undefined;
     if (method === undefined) {
-      const text = m === undefined ? 'm must name a method' : `no such method: ${JSON.stringify(m).slice(0, 200)}`;
+      const text = m === undefined ? 'm must name a method' : `no such method: ${excerpt(m)}`;
       return this.refuse(new MeshError('no_such_method', text), id);
     }
     const params = isEmpty(p) ? NO_PARAMS : p;
@@ -173,6 +177,14 @@ export class Session implements Consumer {
     this.socket?.cork(this.writeLate);
   }
 
+  /** Users have changed. A login that is gone ends the connection; so does a lost role where events would go on coming. */
+  recheck(): void {
+    const refused = this.shell.gate.access.refusal(this.caller, 'read');
+    if (refused === null || (refused.kind === 'forbidden' && !this.receives)) return;
+    this.shell.gate.failed(refused);
+    this.end(NOT_ALLOWED, refused.message.slice(0, 100));
+  }
+
   end(code: number, reason: string): void {
     this.flush();
     this.socket?.end(code, reason);
@@ -191,6 +203,7 @@ export class Session implements Consumer {
 
   // ── queue ──
   pop(topics: unknown, answer: Answer): void {
+    this.receives = true;
     answer(this.shell.queue.consume(this, topics), SUCCESS);
   }
 
@@ -212,6 +225,7 @@ export class Session implements Consumer {
 
   // ── channels ──
   subscribe(channels: unknown, answer: Answer): void {
+    this.receives = true;
     this.backEnd ??= new BackEnd(this.shell.backplane, this.shell.operations, (message) => this.take(message));
     this.backEnd.subscribe(channels, (error) => answer(error, SUCCESS));
   }

@@ -63,6 +63,11 @@ export class WebSocketApi {
     });
   }
 
+  /** Users have changed. */
+  recheck(): void {
+    for (const session of [...this.sessions]) session.recheck();
+  }
+
   /** Asks every back end to go to another node; each finishes what it is answered within this turn. */
   drain(): void {
     for (const session of [...this.sessions]) session.end(DRAINING, 'draining');

@@ -152,7 +152,7 @@ const user = z.strictObject({
     .array(z.enum(['read', 'write']))
     .default(['read', 'write'])
     .meta({ doc: 'read: look and consume; write: publish, send, call.' }),
-  host: text('Pattern of the addresses this user may come from, such as 172.16.*.*', '*'),
+  host: text('Pattern of the addresses this user may come from, such as 172.16.*.* or 2001:db8:*', '*'),
 });
 
 const access = z.strictObject({

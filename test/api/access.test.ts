@@ -4,6 +4,7 @@ import t from 'tap';
 import { WebSocket } from 'ws';
 import { hostPattern } from '../../src/api/access.js';
 import { Brake } from '../../src/api/brake.js';
+import { addressText, plainAddress } from '../../src/api/gate.js';
 import { accessOf, live } from './live.js';
 
 const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
@@ -95,17 +96,33 @@ t.test('host patterns match whole addresses, part by part', async (t) => {
   t.notOk(matches('172.16.*.*', '1.172.16.0.9'));
   t.notOk(matches('172.16.*', '172.16.0.9'), 'one * is one part');
   t.notOk(matches('1.1.1.1', '1a1.1.1'));
-  t.ok(matches('2001:0db8:*', '2001:0db8:0000:0000:0000:0000:0000:0001'));
+  t.ok(matches('2001:db8:*', '2001:db8::1'));
+});
+
+t.test('an address has one form, whichever transport it came by', async (t) => {
+  const printed = (text: string) => addressText(new TextEncoder().encode(text).buffer);
+  t.equal(printed('10.1.2.3'), '10.1.2.3');
+  t.equal(printed('0000:0000:0000:0000:0000:ffff:0a01:0203'), '10.1.2.3');
+  t.equal(printed('0000:0000:0000:0000:0000:0000:0000:0001'), '::1');
+  t.equal(plainAddress('::ffff:10.1.2.3'), '10.1.2.3');
 });
 
 t.test('changed users hold at once, also for open connections', async (t) => {
-  const { api, answer, socket } = await live(t, { users: [{ username: 'a', password: 'b' }] });
-  const client = await socket(basic('a:b'));
-  api.reloadAccess(accessOf({ users: [{ username: 'a', password: 'new', roles: ['read'] }] }));
+  const users = [
+    { username: 'a', password: 'b' },
+    { username: 'w', password: 'w' },
+  ];
+  const { api, answer, socket } = await live(t, { users });
+  const [client, kept, consumer] = [await socket(basic('a:b')), await socket(basic('w:w')), await socket(basic('w:w'))];
+  await consumer.ask({ m: 'queue.pop', p: { t: ['login'] } });
+  api.reloadAccess(accessOf({ users: [{ username: 'w', password: 'w', roles: ['write'] }] }));
   t.equal((await answer('/v1/mesh/publish', MESSAGE, basic('a:b')))[0], 401);
-  t.match(JSON.parse(await client.ask({ m: 'mesh.publish', p: MESSAGE })), { E: { c: 102, m: /no role "write"/ } });
-  api.reloadAccess(accessOf({ users: [{ username: 'other', password: 'x' }] }));
-  t.match(JSON.parse(await client.ask({ m: 'version' })), { E: { c: 102, m: /no longer valid/ } });
+  t.equal(await client.closed, 1008, 'a user that is gone');
+  t.equal(await consumer.closed, 1008, 'a consumer that may not read any more');
+  t.match(JSON.parse(await kept.ask({ m: 'version' })), { E: { c: 102, m: /no role "read"/ } });
+  t.match(JSON.parse(await kept.ask({ m: 'mesh.publish', p: MESSAGE })), { E: null });
+  api.reloadAccess(accessOf({ users: [{ username: 'w', password: 'new' }] }));
+  t.equal(await kept.closed, 1008, 'a changed password');
 });
 
 t.test('guessing passwords is slowed down per address, and the wait ends', async (t) => {
@@ -118,6 +135,20 @@ t.test('guessing passwords is slowed down per address, and the wait ends', async
   t.equal(braked.headers.get('retry-after'), '1');
   now = 1001;
   t.equal((await post('/v1/mesh/publish', MESSAGE, basic('a:b'))).status, 200);
+});
+
+t.test('guesses at a hashed password count before their outcome is known', async (t) => {
+  const { post } = await live(t, { users: [{ username: 'a', passwordHash: hashOf('b') }], now: () => 0 });
+  const guesses = Array.from({ length: 20 }, (_, i) => post('/v1/mesh/publish', MESSAGE, basic(`a:${i}`)));
+  const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+  t.equal(statuses.filter((status) => status === 401).length, 6);
+  t.equal(statuses.filter((status) => status === 429).length, 14);
+});
+
+t.test('many connections of one back end log in at once with one check of the password', async (t) => {
+  const { post } = await live(t, { users: [{ username: 'a', passwordHash: hashOf('b') }] });
+  const logins = Array.from({ length: 100 }, () => post('/v1/mesh/publish', MESSAGE, basic('a:b')));
+  t.ok((await Promise.all(logins)).every(({ status }) => status === 200));
 });
 
 t.test('the brake doubles up to a minute and forgets after ten', async (t) => {

@@ -6,7 +6,7 @@ import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath as healthProto } from 'grpc-health-check';
 import t, { type Test } from 'tap';
-import { type LiveOptions, live } from './live.js';
+import { accessOf, type LiveOptions, live } from './live.js';
 
 const PROTO = fileURLToPath(new URL('../../proto/lumesh.proto', import.meta.url));
 const definition = loadSync([PROTO, healthProto], { longs: String, enums: String, defaults: true });
@@ -50,6 +50,11 @@ function stream(client: grpc.Client, metadata = new grpc.Metadata()): grpc.Clien
   return (
     client as unknown as { publishStream(m: grpc.Metadata): grpc.ClientDuplexStream<object, Reply> }
   ).publishStream(metadata);
+}
+
+function subscribe(client: grpc.Client, channels: string[], metadata = new grpc.Metadata()) {
+  type Subscribe = (request: object, metadata: grpc.Metadata) => grpc.ClientReadableStream<unknown>;
+  return (client as unknown as { subscribe: Subscribe }).subscribe({ channels }, metadata);
 }
 
 t.test('a publish is answered with its counts and the nodes that did not confirm', async (t) => {
@@ -155,9 +160,7 @@ t.test('a stream that is not read stops being read by the server', async (t) => 
 
 t.test('a subscribed back end gets messages after its metadata arrived, and leaves when it cancels', async (t) => {
   const { client, mesh } = await grpcLive(t);
-  const call = (
-    client as unknown as { subscribe(r: object): grpc.ClientReadableStream<{ channel: string; data: Buffer }> }
-  ).subscribe({ channels: ['a', 'b'] });
+  const call = subscribe(client, ['a', 'b']);
   call.on('error', () => {});
   await new Promise((resolve) => call.once('metadata', resolve));
   const reply = await unary(client, 'publish', { channel: 'b', data: Buffer.from('hé') });
@@ -201,9 +204,7 @@ t.test('a subscription without channels, or one the mesh does not confirm, ends 
   const { client, mesh } = await grpcLive(t);
   const ended = (channels: string[]) =>
     new Promise<grpc.ServiceError>((resolve) => {
-      const call = (client as unknown as { subscribe(r: object): grpc.ClientReadableStream<unknown> }).subscribe({
-        channels,
-      });
+      const call = subscribe(client, channels);
       call.on('error', (error) => resolve(error as grpc.ServiceError));
       call.on('data', () => {});
     });
@@ -233,7 +234,7 @@ t.test('health follows readiness', async (t) => {
   api.drain(0);
 });
 
-t.test('reflection lists the services', async (t) => {
+t.test('reflection lists the services and describes them in the names of the proto file', async (t) => {
   const { address } = await grpcLive(t);
   const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
@@ -241,12 +242,20 @@ t.test('reflection lists the services', async (t) => {
   const asIs = (bytes: Buffer) => bytes;
   const call = client.makeBidiStreamRequest(path, asIs, asIs);
   call.on('error', () => {});
-  // ServerReflectionRequest { list_services: "*" }
-  call.write(Buffer.from([0x3a, 1, 0x2a]));
-  const answer = await new Promise<Buffer>((resolve) => call.once('data', resolve));
+  /** Asks with one text field of ServerReflectionRequest. */
+  const ask = async (field: number, text: string): Promise<string> => {
+    call.write(Buffer.concat([Buffer.from([field * 8 + 2, text.length]), Buffer.from(text)]));
+    return (await once(call, 'data'))[0].toString('latin1');
+  };
+  const services = await ask(7, '*');
+  t.match(services, /lumesh\.v1\.Lumesh/);
+  t.match(services, /grpc\.health\.v1\.Health/);
+  const [lumesh, health] = [await ask(4, 'lumesh.v1.Lumesh'), await ask(4, 'grpc.health.v1.Health')];
   call.end();
-  t.match(answer.toString('latin1'), /lumesh\.v1\.Lumesh/);
-  t.match(answer.toString('latin1'), /grpc\.health\.v1\.Health/);
+  t.match(lumesh, /client_id/);
+  t.match(lumesh, /retry_after_ms/);
+  t.match(health, /SERVICE_UNKNOWN/);
+  t.notMatch(health, /Statuses/, 'a map entry under a name that generic clients refuse');
 });
 
 t.test('bytes that are no message, and bytes that are no gRPC, are refused and harm nobody', async (t) => {
@@ -296,4 +305,20 @@ t.test('a login is needed where there are users, and the read role may not publi
   call.end();
   for await (const reply of call) t.match(reply, { id: '7', error: null });
   t.same(await unary(health, 'check', { service: '' }), { status: 'SERVING' });
+  const denied = stream(client, as('Bearer reader:r'));
+  await t.rejects(once(denied, 'end'), { code: grpc.status.PERMISSION_DENIED });
+});
+
+t.test('a subscribed back end whose user is removed is ended', async (t) => {
+  const { client, api, mesh } = await grpcLive(t, { users: [{ username: 'reader', password: 'r' }] });
+  const login = new grpc.Metadata();
+  login.set('authorization', 'Bearer reader:r');
+  const call = subscribe(client, ['a'], login);
+  await once(call, 'metadata');
+  const ended = new Promise<grpc.ServiceError>((resolve) =>
+    call.once('error', (error) => resolve(error as grpc.ServiceError)),
+  );
+  api.reloadAccess(accessOf({ users: [{ username: 'other', password: 'r' }] }));
+  t.equal((await ended).code, grpc.status.UNAUTHENTICATED);
+  while (mesh.subscribers.get('a')?.size) await new Promise(setImmediate);
 });
