@@ -4,7 +4,7 @@
  */
 import type { PublishResult } from '../core/message.js';
 import type { MeshError } from '../errors.js';
-import { mayBeRounded, type Params, parseObject, withLongIntegersAsText } from './json.js';
+import { excerpt, mayBeRounded, type Params, parseObject, withLongIntegersAsText } from './json.js';
 import { invalid, type Operations } from './operations.js';
 
 /** What a call was sent with. `text` is the JSON object that holds the parameters; see `exactClientId`. */
@@ -28,6 +28,7 @@ export interface Call {
 const SUCCESS = '{"s":true}';
 /** The answer where the counts are not awaited. */
 const ACCEPTED = '{"s":0,"f":0,"a":false}';
+const WRONG_WAIT = () => invalid('a must be true (wait for the counts) or false');
 
 export const CALL_LIST: readonly Call[] = [
   {
@@ -36,8 +37,9 @@ export const CALL_LIST: readonly Call[] = [
     http: { verb: 'POST', path: '/v1/mesh/publish' },
     run(operations, { params }, answer) {
       const data = payload(params);
+      const wait = params.a ?? true;
       if (typeof data === 'string') return answer(invalid(data), '');
-      const wait = params.a !== false;
+      if (typeof wait !== 'boolean') return answer(WRONG_WAIT(), '');
       operations.publish(params.c, data, params.t === 'binary', wait, (error, result) =>
         answer(error, wait ? countsJson(result) : ACCEPTED),
       );
@@ -68,8 +70,9 @@ export const CALL_LIST: readonly Call[] = [
     http: { verb: 'POST', path: '/v1/mesh/broadcast' },
     run(operations, { params }, answer) {
       const data = payload(params);
+      const wait = params.a ?? true;
       if (typeof data === 'string') return answer(invalid(data), '');
-      const wait = params.a !== false;
+      if (typeof wait !== 'boolean') return answer(WRONG_WAIT(), '');
       operations.broadcast(params.c, data, params.t === 'binary', wait, (error, result) =>
         answer(error, wait ? countsJson(result) : ACCEPTED),
       );
@@ -111,7 +114,7 @@ function payload(params: Params): Buffer | string {
     if (bytes.length !== d.length && /\p{Surrogate}/u.test(d)) return 'd must not contain half of a surrogate pair';
     return bytes;
   }
-  if (t !== 'binary') return `t must be "text" or "binary", not ${JSON.stringify(t)}`;
+  if (t !== 'binary') return `t must be "text" or "binary", not ${excerpt(t)}`;
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(d) || d.replace(/=+$/, '').length % 4 === 1)
     return 'd must be base64 when t is "binary"';
   return Buffer.from(d, 'base64');

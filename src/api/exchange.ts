@@ -59,7 +59,7 @@ export class Exchange {
         this.res.writeHeader('access-control-allow-origin', this.origin).writeHeader('vary', 'origin');
       for (const name in reply.headers) this.res.writeHeader(name, reply.headers[name]);
       const closing = this.gate.draining || reply.status === 413;
-      if (this.head) this.res.endWithoutBody(undefined, closing);
+      if (this.head) this.res.endWithoutBody(Buffer.byteLength(reply.body), closing);
       else this.res.end(reply.body, closing);
     });
   }

@@ -85,7 +85,7 @@ function preflight(gate: Gate, verb: string, res: HttpResponse, req: HttpRequest
   exchange.answer({ status: 204, type: 'application/json', body: '', headers });
 }
 
-function wrongVerb(gate: Gate, verb: string, res: HttpResponse, req: HttpRequest): void {
+export function wrongVerb(gate: Gate, verb: string, res: HttpResponse, req: HttpRequest): void {
   const text = `${req.getCaseSensitiveMethod()} is not a method of ${req.getUrl()}; use ${verb}`;
   new Exchange(gate, res, req).refuse(new MeshError('no_such_method', text), 405, { allow: verb });
 }

@@ -24,6 +24,13 @@ export function withLongIntegersAsText(text: string): string {
   return text.replace(STRING_OR_LONG_INTEGER, (match) => (match.startsWith('"') ? match : `"${match}"`));
 }
 
+/** A value of a request as an error shows it: never much of it, and without walking into it, which may be deep. */
+export function excerpt(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return String(value);
+}
+
 /** Whether a parsed number may have lost digits. */
 export function mayBeRounded(value: unknown): boolean {
   return typeof value === 'number' && !Number.isSafeInteger(value);

@@ -13,10 +13,11 @@ function object(properties: Record<string, Schema>, required = Object.keys(prope
   return { type: 'object', properties, required };
 }
 
-const channel: Schema = {
+export const CHANNEL: Schema = {
   type: 'string',
   minLength: 1,
   maxLength: 255,
+  pattern: '^[^\\s\\u0000-\\u001f\\u007f-\\u009f]+$',
   description: 'A channel: 1 to 255 bytes of UTF-8 without white space or control characters.',
 };
 const clientId: Schema = {
@@ -37,9 +38,9 @@ const wait: Schema = {
 };
 
 export const REQUESTS: Readonly<Record<string, Schema>> = {
-  'mesh.publish': object({ c: channel, ...payload, a: wait }, ['c', 'd']),
+  'mesh.publish': object({ c: CHANNEL, ...payload, a: wait }, ['c', 'd']),
   'mesh.broadcast': object(
-    { c: { type: 'array', items: channel, minItems: 1, maxItems: MAX_CHANNELS }, ...payload, a: wait },
+    { c: { type: 'array', items: CHANNEL, minItems: 1, maxItems: MAX_CHANNELS }, ...payload, a: wait },
     ['c', 'd'],
   ),
   'mesh.send': object({ c: clientId, ...payload }, ['c', 'd']),
@@ -101,7 +102,7 @@ const node = object({
 });
 
 const channelReport = object({
-  channel,
+  channel: CHANNEL,
   subscribers: {
     type: 'object',
     additionalProperties: { type: ['integer', 'null'] },

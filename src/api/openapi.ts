@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 description of the HTTP API, made from the list of calls, their schemas and the error table. */
 import { ERRORS } from '../errors.js';
 import { CALL_LIST, type Call } from './calls.js';
-import { ERROR_ENVELOPE, EXAMPLES, READINESS, REQUESTS, RESULTS, resultEnvelope } from './openapi-schemas.js';
+import { CHANNEL, ERROR_ENVELOPE, EXAMPLES, READINESS, REQUESTS, RESULTS, resultEnvelope } from './openapi-schemas.js';
 
 const SUMMARIES: Readonly<Record<string, string>> = {
   'mesh.publish': 'Publish to a channel, on all nodes.',
@@ -90,7 +90,7 @@ function operatorPaths(): Record<string, object> {
 }
 
 function channelParameter(): object {
-  return { name: 'channel', in: 'path', required: true, schema: { type: 'string' }, example: 'user:1001' };
+  return { name: 'channel', in: 'path', required: true, schema: CHANNEL, example: 'user:1001' };
 }
 
 function body(schema: object, example: unknown): object {

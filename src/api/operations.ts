@@ -7,6 +7,7 @@ import { channelProblem } from '../core/channel.js';
 import { bootOfClientId } from '../core/client-id.js';
 import type { PublishResult } from '../core/message.js';
 import { MeshError } from '../errors.js';
+import { excerpt } from './json.js';
 import {
   type BackEndSubscriber,
   type Backplane,
@@ -173,7 +174,7 @@ function callError(outcome: CallOutcome, kind: 'send_failed' | 'call_failed'): M
 
 /** What is wrong with conn.call's function name or its arguments. */
 function callProblem(name: unknown, args: unknown): string | null {
-  if (!CALLS.includes(name as CallName)) return `f must be one of ${CALLS.join(', ')}, not ${JSON.stringify(name)}`;
+  if (!CALLS.includes(name as CallName)) return `f must be one of ${CALLS.join(', ')}, not ${excerpt(name)}`;
   if (args !== undefined && args !== null && !Array.isArray(args)) return 'a must be a list of arguments';
   const list: readonly unknown[] = args ?? [];
   switch (name as CallName) {

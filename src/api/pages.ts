@@ -3,6 +3,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { MeshError } from '../errors.js';
 import { Exchange } from './exchange.js';
 import type { Gate } from './gate.js';
+import { wrongVerb } from './http.js';
 import { openApi } from './openapi.js';
 import type { Backplane } from './roles.js';
 
@@ -13,14 +14,20 @@ const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export function routePages(app: TemplatedApp, gate: Gate, backplane: Backplane, asset: Asset): void {
   const document = JSON.stringify(openApi(backplane.version));
-  const open = (path: string, serve: (exchange: Exchange) => void): void => {
-    app.get(path, (res, req) => {
+  const page = (path: string, serve: (exchange: Exchange) => void): void => {
+    const answer = (res: HttpResponse, req: HttpRequest): void => {
       const exchange = new Exchange(gate, res, req);
-      if (exchange.isOver) return;
+      if (!exchange.isOver) serve(exchange);
+    };
+    app.get(path, answer);
+    app.head(path, answer);
+    app.any(path, (res, req) => wrongVerb(gate, 'GET', res, req));
+  };
+  const open = (path: string, serve: (exchange: Exchange) => void): void =>
+    page(path, (exchange) => {
       if (gate.access.metricsOpen) serve(exchange);
       else exchange.admit('read', () => serve(exchange));
     });
-  };
   open('/healthz', (exchange) => exchange.json('{"alive":true}'));
   open('/readyz', (exchange) => {
     const { ready, reasons } = gate.readiness();
@@ -33,10 +40,7 @@ export function routePages(app: TemplatedApp, gate: Gate, backplane: Backplane, 
       (error) => exchange.refuse(gate.bug(error)),
     );
   });
-  app.get('/openapi.json', (res, req) => {
-    const exchange = new Exchange(gate, res, req);
-    exchange.admit('read', () => exchange.json(document));
-  });
+  page('/openapi.json', (exchange) => exchange.admit('read', () => exchange.json(document)));
   app.any('/*', (res, req) => other(gate, asset, res, req));
 }
 

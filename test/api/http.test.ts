@@ -70,6 +70,7 @@ t.test('a send or call whose connection is gone says so with 401 or 301', async 
   ]);
 });
 
+const BOTTOMLESS = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 const BAD: readonly (readonly [string, string, string, RegExp])[] = [
   ['not JSON', '/v1/mesh/publish', '{"c":', /the body must be a JSON object/],
   ['a list', '/v1/mesh/publish', '[]', /the body must be a JSON object/],
@@ -86,14 +87,14 @@ const BAD: readonly (readonly [string, string, string, RegExp])[] = [
   ['an unknown function', '/v1/conn/call', `{"c":"${CLIENT}","f":"exec"}`, /f must be one of/],
   ['a key that is no string', '/v1/conn/call', `{"c":"${CLIENT}","f":"set_context_value","a":[1,2]}`, /a key/],
   ['a bad close code', '/v1/conn/call', `{"c":"${CLIENT}","f":"close","a":[1005]}`, /close code/],
-  ['bottomless arguments', '/v1/conn/call', deep(), /nested 64 deep/],
+  ['bottomless arguments', '/v1/conn/call', `{"c":1,"f":"set_context","a":[{"x":${BOTTOMLESS}}]}`, /nested 64 deep/],
+  ['a bottomless function', '/v1/conn/call', `{"c":1,"f":${BOTTOMLESS}}`, /not a list/],
+  ['a bottomless type', '/v1/mesh/publish', `{"c":"a","d":"x","t":${BOTTOMLESS}}`, /not a list/],
+  ['a long type', '/v1/mesh/publish', `{"c":"a","d":"x","t":"${'x'.repeat(9999)}"}`, /^.{100,200}$/],
+  ['waiting neither way', '/v1/mesh/publish', '{"c":"a","d":"x","a":"no"}', /a must be true/],
   ['no channels', '/v1/mesh/broadcast', '{"c":[],"d":"x"}', /must not be empty/],
   ['a wrong one among the channels', '/v1/mesh/broadcast', '{"c":["a","b c"],"d":"x"}', /white space/],
 ];
-
-function deep(): string {
-  return `{"c":"${CLIENT}","f":"set_context","a":[{"x":${'['.repeat(10_000)}${']'.repeat(10_000)}}]}`;
-}
 
 t.test('bad input is answered with 101, and nothing is published', async (t) => {
   const { mesh, answer } = await live(t);
@@ -134,6 +135,16 @@ t.test('unknown paths and wrong methods are answered with envelopes', async (t) 
   t.equal(wrong.status, 405);
   t.equal(wrong.headers.get('allow'), 'POST');
   t.equal(JSON.parse(await wrong.text()).E.c, 105);
+  for (const page of ['/healthz', '/readyz', '/metrics', '/openapi.json']) {
+    t.same((await answer(page, {}))[0], 405, page);
+  }
+});
+
+t.test('a page answers HEAD with the headers of GET', async (t) => {
+  const { api } = await live(t);
+  const head = await raw(api.httpPort, 'HEAD /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', /\r\n\r\n/);
+  t.match(head, /^HTTP\/1\.1 200 /);
+  t.match(head, /Content-Length: 14\r\n/);
 });
 
 t.test('requests on one connection are answered in order, and a request that is given up harms nobody', async (t) => {
