@@ -307,7 +307,7 @@ async function openClients({ config, gateway, scripts, log, mesh, api }: Parts, 
         ? gateway.listenWebSocket(server, scripts[i])
         : gateway.listenSocket(server, scripts[i]);
     const { port } = await opened.catch((error: Error) => {
-      throw new StartError(error.message);
+      throw new StartError(`servers.${i}.port: ${error.message}`);
     });
     clients.push(`${reachable(server.bind)}:${port}`);
   }

@@ -2,17 +2,19 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
 import { CommandError, EXIT } from './exit.js';
 import type { Report } from './start.js';
 
 /** Ports of node k are the default ones plus k times this (DESIGN.md "The default a newcomer meets"). */
 const PORT_STEP = 10;
 
-/** Runs until Ctrl-C; then all nodes leave politely. */
+/** Runs until Ctrl-C; then all nodes leave politely. Settings of the environment hold for all nodes: LUMESH_API_PORT=7789 moves their ports. */
 export async function demo(nodes: number, print: (text: string) => void): Promise<void> {
   if (nodes < 1 || nodes > 100) throw new CommandError(EXIT.usage, '--nodes must be 1 to 100');
+  const { config } = loadConfig({ env: process.env });
   print(`starting ${nodes} nodes …`);
-  const children = Array.from({ length: nodes }, (_, i) => launch(i));
+  const children = Array.from({ length: nodes }, (_, i) => launch(i, config));
   let stopping = false;
   const stop = () => {
     if (!stopping) print('leaving …');
@@ -38,8 +40,7 @@ export async function demo(nodes: number, print: (text: string) => void): Promis
   if (failed !== undefined) throw new CommandError(EXIT.refused, `a node ended with code ${failed}`);
 }
 
-function launch(index: number): ChildProcess {
-  const { config } = loadConfig({});
+function launch(index: number, config: Config): ChildProcess {
   const shift = index * PORT_STEP;
   const flags = [
     `node.id=node-${index + 1}`,

@@ -16,12 +16,19 @@ const print = (text: string) => void process.stdout.write(`${text}\n`);
 
 /** Runs one command line and returns its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
+  process.stdout.on('error', endWithReader);
   try {
     await program().parseAsync(args, { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return explain(error);
   }
+}
+
+/** `lumesh config print | head`: who reads us has seen enough. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.done);
 }
 
 /** Says on standard error what went wrong, and gives the exit code. */
@@ -43,6 +50,7 @@ function wordsOf(error: unknown): readonly [number, string] {
 function program(): Command {
   const root = new Command('lumesh')
     .description('A clustered pub/sub gateway for long-lived connections.')
+    .version(version())
     .exitOverride()
     .showHelpAfterError('(lumesh --help lists the commands)');
   nodes(root);
@@ -71,7 +79,7 @@ function nodes(root: Command): void {
     .description('run one node')
     .option('--config <file>', 'YAML file with the settings', process.env.LUMESH_CONFIG)
     .option('--set <path=value>', 'set one setting, such as cluster.port=6788 (repeatable)', collect, [])
-    .option('--workers <n>', 'run so many nodes that share the client and API ports', count, 1)
+    .option('--workers <n>', 'run so many nodes that share the client and API ports', atLeastOne, 1)
     .action(async (options) => (await import('./start.js')).start(options, print));
   root
     .command('demo')
@@ -146,4 +154,9 @@ function collect(value: string, before: readonly string[]): string[] {
 function count(value: string): number {
   if (!/^[0-9]{1,9}$/.test(value)) throw new InvalidArgumentError('expected a whole number');
   return Number(value);
+}
+
+function atLeastOne(value: string): number {
+  if (count(value) === 0) throw new InvalidArgumentError('expected 1 or more');
+  return count(value);
 }

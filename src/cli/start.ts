@@ -41,7 +41,13 @@ async function runNode(origins: Origins, node: RunningNode): Promise<void> {
     if (process.connected) process.send?.(report);
     return node.closed;
   });
-  await Promise.race([ready, untilSignal(node)]);
+  try {
+    await Promise.race([ready, untilSignal(node)]);
+  } finally {
+    // Whoever forked us hears the rest from our exit code; an open IPC channel would keep us alive. Our own disconnect is no wish to end.
+    process.removeAllListeners('disconnect');
+    if (process.connected) process.disconnect();
+  }
 }
 
 /** What nobody caught is a bug: one clear line, and an end that whoever restarts processes can see. */
@@ -66,9 +72,6 @@ async function untilSignal(node: RunningNode): Promise<void> {
     process.on('disconnect', stop);
   });
   await node.close();
-  // Our own disconnect is no second wish to end.
-  process.removeAllListeners('disconnect');
-  if (process.connected) process.disconnect();
 }
 
 /** Live settings are taken over on SIGHUP and when the file changes; a broken file changes nothing and says why. */

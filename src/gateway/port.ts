@@ -6,7 +6,8 @@ import { MeshError } from '../errors.js';
 export async function portError(bind: string, port: number, code?: string): Promise<MeshError> {
   const reason = code ?? (await tryPort(bind, port));
   const where = `port ${port} on ${bind}`;
-  if (reason === 'EADDRINUSE') return new MeshError('invalid_argument', `${where} is taken by another process`);
+  if (reason === 'EADDRINUSE')
+    return new MeshError('invalid_argument', `${where} is taken by another process. Free it, or set another`);
   if (reason === 'EACCES') return new MeshError('invalid_argument', `${where} may not be opened by this user`);
   if (reason === 'EADDRNOTAVAIL' || reason === 'ENOTFOUND' || reason === 'EAI_AGAIN') {
     return new MeshError('invalid_argument', `${where} can't be opened: this machine has no address ${bind}`);

@@ -80,7 +80,8 @@ export class Listener {
     return new Promise((resolve, reject) => {
       this.#accept.once('error', (error: NodeJS.ErrnoException) => {
         const where = isIPv6(bind) ? `[${bind}]:${port}` : `${bind}:${port}`;
-        const why = error.code === 'EADDRINUSE' ? 'another process listens there' : error.message;
+        const taken = 'another process listens there. Free it, or set another';
+        const why = error.code === 'EADDRINUSE' ? taken : error.message;
         reject(
           new MeshError('invalid_argument', `cannot await peers on ${where} (cluster.bind, cluster.port): ${why}`),
         );

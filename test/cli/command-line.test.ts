@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { run } from '../../src/cli/program.js';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -18,21 +18,30 @@ function lumesh(...args: string[]): { code: number | null; out: string; err: str
   return { code: status, out: stdout, err: stderr };
 }
 
+/** Runs a command in this process; its code and what it said on standard error. */
+async function runHere(t: Test, ...args: string[]): Promise<{ code: number; err: string }> {
+  const written = t.capture(process.stderr, 'write', () => true);
+  const code = await run(args);
+  const err = written()
+    .map(({ args: [text] }) => String(text))
+    .join('');
+  written.restore();
+  return { code, err };
+}
+
 t.test('wrong usage ends with 2 and says what is known', async (t) => {
-  t.match(lumesh('strat'), { code: 2, err: /unknown command 'strat'/ });
-  t.match(lumesh('publish', 'c'), { code: 2, err: /missing required argument 'data'/ });
-  t.match(lumesh('demo', '--nodes', 'many'), { code: 2, err: /expected a whole number/ });
-  t.match(lumesh('connect', 'localhost'), { code: 2, err: /expected ws:/ });
+  t.match(await runHere(t, 'strat'), { code: 2, err: /unknown command 'strat'/ });
+  t.match(await runHere(t, 'publish', 'c'), { code: 2, err: /missing required argument 'data'/ });
+  t.match(await runHere(t, 'demo', '--nodes', 'many'), { code: 2, err: /expected a whole number/ });
+  t.match(await runHere(t, 'connect', 'localhost'), { code: 2, err: /expected ws:/ });
+  t.match(await runHere(t, 'members', '--api', 'localhost:6789'), { code: 2, err: /expected http:/ });
+  t.match(await runHere(t, 'start', '--workers', '0'), { code: 2, err: /expected 1 or more/ });
 });
 
 t.test('a broken configuration ends with 2, every problem named, and nothing started', async (t) => {
   const file = join(folder, 'broken.yaml');
   writeFileSync(file, 'cluster: { port: 70000 }\nservers: [{ onSlow: wait }]\n');
-  for (const args of [
-    ['config', 'check', file],
-    ['start', '--config', file],
-  ]) {
-    const { code, err } = lumesh(...args);
+  for (const { code, err } of [await runHere(t, 'config', 'check', file), lumesh('start', '--config', file)]) {
     t.equal(code, 2);
     t.match(err, /cluster\.port: 70000 is not allowed, expected integer 0 to 65535/);
     t.match(err, /servers\.0\.onSlow: "wait" is not allowed, expected one of close, drop/);
@@ -62,27 +71,52 @@ t.test('config print shows value and source of every setting, and no secret', as
   t.notMatch(out, /hunter2/);
 });
 
-t.test('a node that cannot be reached ends with 3', async (t) => {
-  const server = createServer();
+/** The port of a server that closes with the test; without an answer of its own, a port where nobody listens. */
+async function serve(t: Test, answer?: RequestListener): Promise<number> {
+  const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  const { code, err } = lumesh('members', '--api', `http://127.0.0.1:${port}`);
-  t.equal(code, 3);
-  t.match(err, /cannot be reached \(ECONNREFUSED\)/);
+  if (answer) t.teardown(() => server.close());
+  else await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+t.test('a node that cannot be reached ends with 3 and the reason', async (t) => {
+  const port = await serve(t);
+  for (const args of [
+    ['members', '--api', `http://127.0.0.1:${port}`],
+    ['subscribe', 'c', '--api', `http://127.0.0.1:${port}`],
+    ['connect', `ws://127.0.0.1:${port}`],
+  ]) {
+    t.match(await runHere(t, ...args), { code: 3, err: /cannot be reached \(ECONNREFUSED\)/ });
+  }
+});
+
+t.test('a server that is something else is shown by what it says', async (t) => {
+  const port = await serve(t, (_, response) => response.writeHead(404).end('this is a teapot\n'));
+  t.match(await runHere(t, 'connect', `ws://127.0.0.1:${port}`), { code: 3, err: /\(404 this is a teapot\)/ });
+  t.match(await runHere(t, 'members', '--api', `http://127.0.0.1:${port}`), {
+    code: 3,
+    err: /no JSON: this is a teapot/,
+  });
+});
+
+t.test('a reader that has seen enough ends a command without a complaint', async (t) => {
+  const { stdout, stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${main}" config print | head -n 1`], {
+    encoding: 'utf8',
+  });
+  t.match(stdout, /^# Name of the node/);
+  t.equal(stderr, '');
 });
 
 t.test('a no of the mesh ends with 1 and its reason; the login is sent', async (t) => {
   let authorization: string | undefined;
-  const server = createServer((request, response) => {
+  const port = await serve(t, (request, response) => {
     authorization = request.headers.authorization;
     response.setHeader('content-type', 'application/json');
     response.end('{"E":{"c":401,"m":"there is no connection 7"}}');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
-  const code = await run(['send', '7', 'x', '--api', `http://127.0.0.1:${port}`, '--user', 'ann:secret']);
-  t.equal(code, 1);
+  const said = await runHere(t, 'send', '7', 'x', '--api', `http://127.0.0.1:${port}`, '--user', 'ann:secret');
+  t.same(said, { code: 1, err: 'lumesh: error 401: there is no connection 7\n' });
   t.equal(authorization, `Basic ${Buffer.from('ann:secret').toString('base64')}`);
 });

@@ -198,7 +198,7 @@ t.test('a taken port is an error that names it', async (t) => {
     other.gateway.close();
   });
   await t.rejects(other.gateway.listenSocket({ ...SOCKET, port }, new EchoScript()), {
-    message: `port ${port} on 127.0.0.1 is taken by another process`,
+    message: `port ${port} on 127.0.0.1 is taken by another process. Free it, or set another`,
   });
 });
 

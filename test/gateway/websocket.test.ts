@@ -294,7 +294,7 @@ t.test('a taken port is an error that names it; sharing must be asked for', asyn
   });
   await one.gateway.listenWebSocket(config, one.script);
   await t.rejects(two.gateway.listenWebSocket(config, two.script), {
-    message: `port ${port} on 127.0.0.1 is taken by another process`,
+    message: `port ${port} on 127.0.0.1 is taken by another process. Free it, or set another`,
   });
   await t.rejects(two.gateway.listenWebSocket({ ...config, bind: '192.0.2.1' }, two.script), {
     message: /this machine has no address 192\.0\.2\.1/,

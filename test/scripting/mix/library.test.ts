@@ -176,7 +176,8 @@ t.test('redis: an unknown name and a server that is away are errors', async (t) 
   );
 });
 
-if (!hasRedis) t.skip('redis-server is not installed, its replies were not tested (apt-get install redis-server)');
+if (!hasRedis)
+  t.pass('redis-server is not installed, its replies were not tested (apt-get install redis-server)', { skip: true });
 else {
   t.test('redis: replies are Lua values', async (t) => {
     await redisServer.start();
