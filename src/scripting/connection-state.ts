@@ -1,7 +1,7 @@
 /** What scripting keeps for one connection: its Lua object, what waits for its turn, and who waits for its context. */
 import type { Framing } from './framing.js';
 import type { ScriptConnection } from './roles.js';
-import { LUA_TYPE, ScriptError, type Stack } from './stack.js';
+import { REGISTRY, ScriptError, type Stack } from './stack.js';
 
 /** Something that happened while a callback of the same connection was under way. */
 export type Pending =
@@ -25,10 +25,10 @@ export class ConnectionState {
   framing: Framing | null = null;
   /** protocol_input has begun and not yet given a packet. */
   inInput = false;
-  /** Of its Lua object in the registry; 0 until a script asks for it. */
-  ref = 0;
+  /** Of its Lua object in the registry, as lua_rawgeti takes it; 0 until a script asks for it. */
+  ref = 0n;
   /** The same of its `buf`. */
-  bufferRef = 0;
+  bufferRef = 0n;
 
   constructor(
     readonly connection: ScriptConnection,
@@ -55,6 +55,8 @@ export class ConnectionState {
 const CONNECTION_MARK = 0x6c6d01;
 const BUFFER_MARK = 0x6c6d02;
 const USERDATA_BYTES = 8;
+/** mix.null, mix.empty_array and the like are light userdata with numbers up to here in the place of a pointer. */
+const LARGEST_CONSTANT = 1023;
 /** Values kept in the userdata, so that an object outlives its connection: id, address, context. */
 const [ID_VALUE, ADDRESS_VALUE] = [1, 2];
 const VALUES = 3;
@@ -91,10 +93,10 @@ export class Connections {
   /** After its last callback. */
   drop(state: ConnectionState): void {
     this.states.delete(state.handle);
-    if (state.ref !== 0) this.stack.release(this.L, state.ref);
-    if (state.bufferRef !== 0) this.stack.release(this.L, state.bufferRef);
-    state.ref = 0;
-    state.bufferRef = 0;
+    if (state.ref !== 0n) this.stack.release(this.L, Number(state.ref));
+    if (state.bufferRef !== 0n) this.stack.release(this.L, Number(state.bufferRef));
+    state.ref = 0n;
+    state.bufferRef = 0n;
   }
 
   wakeAll(): void {
@@ -104,7 +106,10 @@ export class Connections {
   push(L: number, state: ConnectionState): void {
     const { stack } = this;
     const { lua } = stack;
-    if (state.ref !== 0) return stack.pushKept(L, state.ref);
+    if (state.ref !== 0n) {
+      lua.lua_rawgeti(L, REGISTRY, state.ref);
+      return;
+    }
     const own = lua.lua_newuserdatauv(L, USERDATA_BYTES, VALUES);
     stack.setInt32At(own, CONNECTION_MARK);
     stack.setInt32At(own + 4, state.handle);
@@ -115,20 +120,23 @@ export class Connections {
     stack.pushKept(L, this.metatables.connection);
     lua.lua_setmetatable(L, -2);
     stack.pushValue(L, -1);
-    state.ref = stack.keep(L);
+    state.ref = BigInt(stack.keep(L));
   }
 
   /** Pushes the connection's `buf`. */
   pushBuffer(L: number, state: ConnectionState): void {
     const { stack } = this;
-    if (state.bufferRef !== 0) return stack.pushKept(L, state.bufferRef);
+    if (state.bufferRef !== 0n) {
+      stack.lua.lua_rawgeti(L, REGISTRY, state.bufferRef);
+      return;
+    }
     const own = stack.lua.lua_newuserdatauv(L, USERDATA_BYTES, 0);
     stack.setInt32At(own, BUFFER_MARK);
     stack.setInt32At(own + 4, state.handle);
     stack.pushKept(L, this.metatables.buffer);
     stack.lua.lua_setmetatable(L, -2);
     stack.pushValue(L, -1);
-    state.bufferRef = stack.keep(L);
+    state.bufferRef = BigInt(stack.keep(L));
   }
 
   /** The connection whose `buf` is the first argument; undefined when it is gone. */
@@ -153,10 +161,9 @@ export class Connections {
 
   private handleAt(L: number, mark: number, usage: string): number {
     const { stack } = this;
-    if (stack.type(L, 1) === LUA_TYPE.userdata) {
-      const own = stack.lua.lua_touserdata(L, 1);
-      if (stack.int32At(own) === mark) return stack.int32At(own + 4);
-    }
+    // A light userdata is one of our constants and points to no memory of Lua's.
+    const own = stack.lua.lua_touserdata(L, 1);
+    if (own > LARGEST_CONSTANT && stack.int32At(own) === mark) return stack.int32At(own + 4);
     throw new ScriptError(`call it with a colon: ${usage}`);
   }
 }

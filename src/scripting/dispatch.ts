@@ -10,7 +10,8 @@ local env, rawget, setmetatable, type, lower = _G, rawget, setmetatable, type, s
 local error = error
 
 local function message(data, binary)
-  local handler = rawget(env, "on_message")
+  -- Without rawget, which takes a tenth of a small callback: a websocket server has an on_message.
+  local handler = env.on_message
   if handler ~= nil then return handler({ type = binary and "binary" or "text", data = data, finish = true }) end
 end
 

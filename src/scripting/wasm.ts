@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { allocatorModule } from './allocator.js';
+import { allocatorModule, LISTS_BYTES } from './allocator.js';
 import { compile, instantiate, type WasmInstance, type WasmMemory, type WasmModule } from './webassembly.js';
 
 /** The exports of the Lua build that are used here. Pointers and lua_States are numbers, Lua integers are BigInt. */
@@ -133,17 +133,21 @@ export async function loadWasm(limits: WasmLimits): Promise<Wasm> {
   exports.__wasm_call_ctors();
   const allocator = await instantiate(await allocatorModule(), {
     lua: {
+      memory: exports.memory,
       realloc: exports.realloc,
       free: exports.free,
       large: (from: number, to: number) => (limits.large(from, to) ? 1 : 0),
     },
   });
-  const { allocate, used, limit } = allocator.exports as unknown as {
+  const { allocate, used, limit, lists } = allocator.exports as unknown as {
     allocate: unknown;
     used: { value: number };
     limit: { value: number };
+    lists: { value: number };
   };
   limit.value = limits.memoryBytes;
+  lists.value = exports.malloc(LISTS_BYTES);
+  Buffer.from(exports.memory.buffer).fill(0, lists.value, lists.value + LISTS_BYTES);
   const table = exports.__indirect_function_table;
   const pointerOf = (fn: unknown): number => {
     const at = table.grow(1);
@@ -171,12 +175,15 @@ async function instantiateLua(module: WasmModule, limits: WasmLimits): Promise<W
     imports[from][name] = absent(name);
   }
   let runtime: Runtime & LuaExports;
+  // The table makes its functions callable anew at each look.
+  const called: ((a: number, b: number) => void)[] = [];
   Object.assign(imports.env, {
     /** C's setjmp: calls a function and notes whether it was left by a longjmp. */
     invoke_vii(fn: number, a: number, b: number): void {
       const stack = runtime.stackSave();
+      called[fn] ??= runtime.__indirect_function_table.get(fn) as (a: number, b: number) => void;
       try {
-        runtime.__indirect_function_table.get(fn)?.(a, b);
+        called[fn](a, b);
       } catch (thrown) {
         runtime.stackRestore(stack);
         if (thrown !== UNWIND) throw thrown;

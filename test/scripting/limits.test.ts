@@ -159,3 +159,19 @@ t.test('a VM whose memory is full refuses what needs more, and is well again whe
   t.equal(run('return #string.rep("x", 1000000)'), '1000000');
   t.notMatch(host.errors.join(), /left by an exception|host function failed/);
 });
+
+t.test('small blocks that were given back serve blocks of other sizes too, each once, within the memory', async (t) => {
+  const { run, script } = await lab(t, RUN_ENTRY, { memoryLimitMb: 8, cpuLimitMs: 20_000 });
+  // Nearly all of the memory in blocks of one size after the other.
+  const answer = run(`
+    for size = 8, 300, 36 do
+      local kept = {}
+      for i = 1, 4e6 // (size + 64) do kept[i] = string.format("%" .. math.min(size, 99) .. "d", i) .. ("x"):rep(size - 99) end
+      for i, text in ipairs(kept) do
+        if tonumber(text:match("%d+")) ~= i then return "block " .. i .. " of " .. size .. " was overwritten" end
+      end
+    end
+    return "each its own"`);
+  t.equal(answer, 'each its own');
+  t.ok(script.stats().reservedBytes <= 16 * 1024 * 1024);
+});

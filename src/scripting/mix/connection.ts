@@ -4,7 +4,7 @@ import { channelProblem } from '../../core/channel.js';
 import type { SubscribeOutcome } from '../../core/message.js';
 import type { ConnectionState, Connections } from '../connection-state.js';
 import type { ScriptHost } from '../roles.js';
-import { LUA_TYPE, ScriptError, type Stack } from '../stack.js';
+import { ScriptError, type Stack } from '../stack.js';
 import type { HostFunction, MakeModule, ModuleHost } from './module.js';
 
 /** Why a send did not happen, for scripts. */
@@ -29,7 +29,7 @@ const LETTER_B = 98;
 
 /** The type argument at `at`: true for "binary", false for "text" or nothing. */
 export function isBinary(stack: Stack, L: number, at: number): boolean {
-  const pointer = stack.type(L, at) === LUA_TYPE.string ? stack.toLString(L, at) : 0;
+  const pointer = stack.toLString(L, at);
   if (pointer === 0) {
     if (stack.isNil(L, at)) return false;
   } else {
@@ -45,7 +45,7 @@ export function isBinary(stack: Stack, L: number, at: number): boolean {
 /** Short texts are looked at by a loop: faster than a call into Node for them. */
 const SHORT = 128;
 
-export function isText(bytes: Buffer): boolean {
+export function isText(bytes: Uint8Array): boolean {
   if (bytes.length > SHORT) return isUtf8(bytes);
   for (let i = 0; i < bytes.length; i++) if (bytes[i] > 127) return isUtf8(bytes);
   return true;
@@ -76,7 +76,7 @@ export function connectionMethods(
     send(L) {
       const connection = connections.at(L)?.connection;
       const binary = isBinary(stack, L, 3);
-      const payload = stack.checkBytes(L, 2);
+      const payload = stack.checkView(L, 2);
       if (connection === undefined) return problem(L, SEND_PROBLEMS.closed);
       if (!binary && connection.protocol === 'websocket' && !isText(payload)) return problem(L, NOT_UTF8);
       const outcome = connection.send(payload, binary);
