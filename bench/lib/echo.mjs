@@ -1,6 +1,6 @@
 /**
- * Echo: clients that keep a number of messages under way, each answered by the server, every answer checked. CPU time of the server process
- * as the operating system counts it.
+ * Echo: clients that keep a number of messages under way, each answered by the server, every answer checked. CPU time of the server
+ * process as the operating system counts it.
  */
 import { BINARY, frame, RawClient, TEXT } from '../clients/websocket.mjs';
 import { quick } from './compare.mjs';
@@ -11,7 +11,11 @@ export const CLIENTS = 50;
 export const WINDOW = 8;
 const SECONDS = quick ? 2 : 5;
 
-/** Clients that send the next message for each answer, as it comes. */
+/**
+ * Clients that send a message for each answer: each in a write of its own, as clients with something to say now and then do, or
+ * gathered, all of one read in one write. Gathered, the server reads and writes eight messages with two system calls, so that
+ * nearly all of the time is what it does with a message.
+ */
 class Echoes {
   count = 0;
   wrong = 0;
@@ -25,6 +29,7 @@ class Echoes {
     const client = await RawClient.open({ port });
     client.received = 0;
     client.sent = 0;
+    client.next = [];
     client.onMessage = (who, buffer, start, end) => {
       if (!this.kind.isAnswer(buffer, start, end, who.received++)) this.wrong++;
       this.count++;
@@ -35,13 +40,23 @@ class Echoes {
   }
 
   #send(client) {
-    client.write(frame(this.kind.message(client.sent++), this.kind.binary ? BINARY : TEXT));
+    const bytes = frame(this.kind.message(client.sent++), this.kind.binary ? BINARY : TEXT);
+    if (!this.kind.gathered) return client.write(bytes);
+    if (client.next.length === 0) queueMicrotask(() => client.write(Buffer.concat(client.next.splice(0))));
+    client.next.push(bytes);
   }
 }
 
-/** `kind`: binary, message(n) gives the n-th message of a client, isAnswer(buffer, start, end, n) checks what came back. */
-export async function echo(script, kind, args = []) {
-  const { server, port } = await startScript(new URL(`../servers/${script}`, import.meta.url), args);
+/** Starts a script of bench/servers. */
+export const script = (name, ...args) =>
+  startScript(new URL(`../servers/${name}`, import.meta.url), args, process.env.BENCH_NODE_ARGS?.split(' '));
+
+/**
+ * `start` gives `{ server, port }`. `kind`: gathered, binary, message(n) gives the n-th message of a client,
+ * isAnswer(buffer, start, end, n) checks what came back.
+ */
+export async function echo(start, kind) {
+  const { server, port } = await start();
   const echoes = new Echoes(kind);
   const clients = [];
   for (let i = 0; i < CLIENTS; i++) clients.push(await echoes.open(port));

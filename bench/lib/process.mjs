@@ -1,7 +1,7 @@
 /** Servers under test as processes of their own, with the CPU time and memory that the operating system counts for them. */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /** Nothing that was started here outlives the benchmark, however that ends. */
 const running = new Set();
@@ -105,4 +105,19 @@ export function freePort() {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** Resolves when somebody listens on a port. */
+export async function accepts(port) {
+  for (let tries = 0; tries < 250; tries++) {
+    const open = await new Promise((resolve) => {
+      const socket = connect({ port, host: '127.0.0.1' }, () => {
+        socket.destroy();
+        resolve(true);
+      }).on('error', () => resolve(false));
+    });
+    if (open) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`nobody listens for clients on port ${port}`);
 }

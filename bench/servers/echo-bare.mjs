@@ -17,4 +17,4 @@ const app = uWS.App().ws('/*', {
   },
 });
 app.listen('127.0.0.1', 0, (socket) => process.send({ port: uWS.us_socket_local_port(socket) }));
-process.on('disconnect', () => process.exit());
+for (const end of ['disconnect', 'SIGTERM']) process.on(end, () => process.exit());

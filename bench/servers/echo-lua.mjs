@@ -23,4 +23,4 @@ const host = { log, meter, connection: (clientId) => gateway.connection(clientId
 const script = await createScript({ ...defaults.lua, ...server, entry }, host);
 const { port } = await gateway.listenWebSocket(server, script);
 process.send({ port });
-process.on('disconnect', () => process.exit());
+for (const end of ['disconnect', 'SIGTERM']) process.on(end, () => process.exit());

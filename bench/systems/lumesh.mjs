@@ -1,8 +1,7 @@
 /** lumesh as it ships: real nodes with the default Lua entry; back ends publish over the WebSocket API, with counts. */
-import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { frame, RawClient } from '../clients/websocket.mjs';
-import { freePort, startProgram } from '../lib/process.mjs';
+import { accepts, freePort, startProgram } from '../lib/process.mjs';
 
 const MAIN = process.env.BENCH_MAIN ?? fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const FOLDER = fileURLToPath(new URL('../..', import.meta.url));
@@ -35,6 +34,7 @@ export async function startLumesh(count = 1, settings = {}) {
     const nodeArgs = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
     servers.push(await startProgram(process.execPath, [...nodeArgs, MAIN, 'start', ...sets], null, { cwd: FOLDER }));
     await ready(api);
+    // Clients are let in a moment after the mesh is ready.
     await accepts(client);
     seeds.push(`127.0.0.1:${peers}`);
     clients.push(client);
@@ -58,21 +58,6 @@ async function ready(api) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`the node with API port ${api} did not become ready`);
-}
-
-/** Clients are let in a moment after the mesh is ready. */
-async function accepts(port) {
-  for (let tries = 0; tries < 100; tries++) {
-    const open = await new Promise((resolve) => {
-      const socket = connect({ port, host: '127.0.0.1' }, () => {
-        socket.destroy();
-        resolve(true);
-      }).on('error', () => resolve(false));
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`nobody listens for clients on port ${port}`);
 }
 
 /** Through the default Lua entry; resolves when the mesh has acknowledged. */
