@@ -29,7 +29,10 @@ export class Announcer {
     for (const peer of this.peers.inView) this.announce(peer);
   }
 
-  /** HELLO and ACCEPT told it all records. */
+  /**
+   * HELLO and ACCEPT told it all records. What the dialer learned between the two only gossip tells; until then the peer
+   * knows from the announcement that the views differ, and sends (rule 7).
+   */
   sessionBegan(peer: Peer): void {
     peer.told = this.knowledge.changeCount();
     this.announce(peer);

@@ -18,7 +18,7 @@ export class SkewedClock implements Clock {
   }
 
   after(ms: number, fn: () => void): Cancel {
-    const event = this.time.at(this.time.now + ms / this.rate, this.host, fn);
+    const event = this.time.at(this.time.now + ms / this.rate, this.host, fn, true);
     return () => {
       event.fn = null;
     };
@@ -28,12 +28,15 @@ export class SkewedClock implements Clock {
     this.turn.push(fn);
   }
 
-  /** Runs what was left for the end of the turn, and what that leaves in its turn. */
+  /** Something is left for the end of the turn. */
+  get open(): boolean {
+    return this.turn.length > 0;
+  }
+
+  /** Runs what was left for the end of the turn; what that leaves in its turn is for the next one. */
   endTurn(): void {
-    while (this.turn.length > 0) {
-      const due = this.turn;
-      this.turn = [];
-      for (const fn of due) fn();
-    }
+    const due = this.turn;
+    this.turn = [];
+    for (const fn of due) fn();
   }
 }

@@ -1,5 +1,6 @@
 /** The simulated mesh as a whole: which processes run, and everything that can be done to them from outside. */
 import type { Frame, MemberRecord } from '../core/frames.js';
+import type { Lane } from '../core/ports.js';
 import type { Place } from './network.js';
 import { SimNode, type Site, type World } from './node.js';
 import type { SeededRandom } from './random.js';
@@ -113,9 +114,10 @@ export class Cluster {
     }
   }
 
-  hold(from: Site, to: Site): void {
-    this.note('network', `holds ${from.nodeId} → ${to.nodeId}`);
-    this.world.network.hold(this.place(from), this.place(to));
+  /** Nothing moves there from now on; on these lanes only, where some are named. */
+  hold(from: Site, to: Site, lanes?: readonly Lane[]): void {
+    this.note('network', `holds ${from.nodeId} → ${to.nodeId} ${lanes?.join(' and ') ?? ''}`);
+    this.world.network.hold(this.place(from), this.place(to), lanes);
   }
 
   release(from: Site, to: Site): void {

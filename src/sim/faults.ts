@@ -1,7 +1,8 @@
 /** What goes wrong: each kind of fault comes by chance at its own pace, until the faults stop. */
+import type { Lane } from '../core/ports.js';
 import type { Cluster } from './cluster.js';
 import type { Site } from './node.js';
-import type { SeededRandom } from './random.js';
+import { SeededRandom } from './random.js';
 import type { Faults, Swarm } from './swarm.js';
 import type { VirtualTime } from './time.js';
 import type { Workload } from './workload.js';
@@ -13,6 +14,10 @@ export class Nemesis {
   private spare: number;
   /** A rolling restart goes on. */
   private rolling = false;
+  /** What a node is to hear as soon as it greets another. */
+  private rumour: { readonly at: Site; readonly victim: Site } | null = null;
+  /** For what was added later: the faults of older seeds stay what they were. */
+  private readonly more: SeededRandom;
 
   constructor(
     private readonly swarm: Swarm,
@@ -22,6 +27,7 @@ export class Nemesis {
     private readonly random: SeededRandom,
   ) {
     this.spare = swarm.spare;
+    this.more = new SeededRandom(swarm.seed, 'more faults');
   }
 
   begin(): void {
@@ -35,6 +41,7 @@ export class Nemesis {
       accuse: () => this.pair((a, b) => this.cluster.accuse(a, b)),
       join: () => this.join(),
       roll: () => this.roll(),
+      flap: () => this.flap(),
       partition: () => this.partition(),
     };
     for (const [kind, meanMs] of Object.entries(this.swarm.faults)) {
@@ -74,8 +81,8 @@ export class Nemesis {
   }
 
   /** Nothing moves on these ways for a while; then it does, or the links break. */
-  private hold(ways: readonly (readonly [Site, Site])[], ms: number): void {
-    for (const [from, to] of ways) this.cluster.hold(from, to);
+  private hold(ways: readonly (readonly [Site, Site])[], ms: number, lanes?: readonly Lane[]): void {
+    for (const [from, to] of ways) this.cluster.hold(from, to, lanes);
     const resets = this.random.chance(0.3);
     this.time.at(this.time.now + ms, null, () => {
       if (this.stopped) return;
@@ -99,7 +106,27 @@ export class Nemesis {
       [a, b],
       [b, a],
     ];
-    this.hold(ways, this.random.scaled(50, 3000));
+    const lanes = this.more.chance(0.3) ? [this.more.pick(['control', 'data'] as const)] : undefined;
+    this.hold(ways, this.random.scaled(50, 3000), lanes);
+  }
+
+  /** A node's network trembles: it loses one peer and stops reaching another, of which it hears that it is dead: see `greeted`. */
+  private flap(): void {
+    const [one, other, c] = this.more.shuffle([...this.cluster.sites]);
+    if (c === undefined) return;
+    // The lower name dials, and so is the one that greets.
+    const [a, b] = one.nodeId < other.nodeId ? [one, other] : [other, one];
+    this.hold([[a, c]], this.more.scaled(20, 1500));
+    this.cluster.reset(a, b);
+    this.rumour = { at: a, victim: c };
+  }
+
+  /** A HELLO of that site has arrived: in the middle of its handshake is when news hurts most. */
+  greeted(from: Site): void {
+    const rumour = this.rumour;
+    if (this.stopped || rumour?.at !== from) return;
+    this.rumour = null;
+    this.cluster.accuse(rumour.at, rumour.victim);
   }
 
   private crash(silent: boolean): void {

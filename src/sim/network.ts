@@ -32,6 +32,7 @@ export interface LatencyShape {
 
 export type Watch = (to: Endpoint, from: Endpoint, lane: Lane, frames: readonly Frame[], sentAt: number) => void;
 
+const LANES: readonly Lane[] = ['control', 'data'];
 const DIAL_TIMEOUT_MS = 3000;
 const DIAL_RETRY_MS = 250;
 
@@ -40,7 +41,7 @@ export class Network {
   /** Sees each batch that arrives. */
   watch: Watch = () => {};
   private readonly byAddress = new Map<string, Place>();
-  /** Ways on which nothing moves now. */
+  /** Lanes of ways on which nothing moves now. */
   private readonly heldWays = new Set<number>();
   /** How much slower than the fastest each way is. */
   private readonly factors = new Map<number, number>();
@@ -83,19 +84,22 @@ export class Network {
     this.breakAll(endpoint);
   }
 
-  passes(from: Place, to: Place): boolean {
-    return to.up && !this.heldWays.has(way(from, to));
+  passes(from: Place, to: Place, lane: Lane): boolean {
+    return to.up && !this.heldWays.has(laneOfWay(from, to, lane));
   }
 
-  /** From now on nothing moves from `from` to `to`. */
-  hold(from: Place, to: Place): void {
-    this.heldWays.add(way(from, to));
+  /** From now on nothing moves from `from` to `to`, on these lanes: they are two connections, and may break one by one. */
+  hold(from: Place, to: Place, lanes: readonly Lane[] = LANES): void {
+    for (const lane of lanes) this.heldWays.add(laneOfWay(from, to, lane));
   }
 
   release(from: Place, to: Place): void {
-    if (!this.heldWays.delete(way(from, to)) || !to.up) return;
+    const held = LANES.filter((lane) => this.heldWays.delete(laneOfWay(from, to, lane)));
+    if (!to.up) return;
     for (const wire of to.endpoint?.wires ?? []) {
-      for (const pipe of wire.pipes) if (pipe.to === to.endpoint && pipe.from.place === from) pipe.release();
+      for (const pipe of wire.pipes) {
+        if (held.includes(pipe.lane) && pipe.to === to.endpoint && pipe.from.place === from) pipe.release();
+      }
     }
   }
 
@@ -141,7 +145,7 @@ export class Network {
     this.time.at(this.time.now + trip, null, () => {
       if (wire.given || !wire.dialer.host.alive) return;
       if (to === undefined) return this.endDial(wire, 'unreachable');
-      if (!to.up || !this.passes(from, to) || !this.passes(to, from)) {
+      if (!LANES.every((lane) => this.passes(from, to, lane) && this.passes(to, from, lane))) {
         if (this.time.now + DIAL_RETRY_MS >= deadline) return;
         this.time.at(this.time.now + DIAL_RETRY_MS, null, () => this.attempt(wire, deadline));
       } else if (to.endpoint === null) this.endDial(wire, 'refused');
@@ -197,4 +201,8 @@ export class Network {
 
 function way(from: Place, to: Place): number {
   return from.index * 65_536 + to.index;
+}
+
+function laneOfWay(from: Place, to: Place, lane: Lane): number {
+  return 2 * way(from, to) + LANES.indexOf(lane);
 }

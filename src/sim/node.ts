@@ -9,6 +9,7 @@ import { SkewedClock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 import type { Network } from './network.js';
 import { SeededRandom } from './random.js';
+import type { TurnShape } from './swarm.js';
 import type { Host, VirtualTime } from './time.js';
 import type { Trace } from './trace.js';
 
@@ -38,6 +39,7 @@ export interface World {
   readonly network: Network;
   readonly trace: Trace;
   readonly tuning: Partial<Tuning>;
+  readonly turns: TurnShape;
   readonly without?: RuleName;
   readonly events: NodeEvents;
 }
@@ -50,6 +52,9 @@ export class SimNode implements Host {
   /** Counters of the Meter port, by name, and by name and label. */
   readonly counters = new Map<string, number>();
   private readonly clock: SkewedClock;
+  private readonly chance: SeededRandom;
+  /** The turn goes on; its end is an event of its own. */
+  private inTurn = false;
 
   constructor(
     /** Number of the process in this run. */
@@ -58,6 +63,7 @@ export class SimNode implements Host {
     private readonly world: World,
   ) {
     const random = new SeededRandom(world.seed, `node ${index}`);
+    this.chance = new SeededRandom(world.seed, `turns ${index}`);
     this.clock = new SkewedClock(world.time, this, site.clockRate, random.between(0, 1e9));
     this.endpoint = world.network.listen(site.address, this);
     this.mesh = new Mesh(this.options(), this.ports(random));
@@ -78,8 +84,19 @@ export class SimNode implements Host {
     this.mesh.start(seeds, () => this.world.events.ready(this));
   }
 
+  /** At once, or a little later: what arrives until then belongs to the same turn, as when a loop finds several reads ready. */
   endTurn(): void {
-    this.clock.endTurn();
+    const { time, turns } = this.world;
+    while (this.clock.open && !this.inTurn) {
+      if (turns.longShare === 0 || !this.chance.chance(turns.longShare)) this.clock.endTurn();
+      else {
+        this.inTurn = true;
+        time.at(time.now + this.chance.between(0, turns.spanMs), this, () => {
+          this.inTurn = false;
+          this.clock.endTurn();
+        });
+      }
+    }
   }
 
   private options(): MeshOptions {

@@ -22,8 +22,9 @@ import { Views } from './views.js';
 import { Workload } from './workload.js';
 
 const CHECK_MS = 250;
-/** Time in which a mesh that is left in peace must become whole. */
+/** Time in which a mesh that is left in peace must become whole; with the slow timings of `wan` that much more. */
 const PEACE_MS = 60_000;
+const WAN_PEACE_MS = 240_000;
 /** Time for the last publishes to be counted. */
 const LAST_MS = 2500;
 
@@ -42,7 +43,7 @@ export interface Outcome {
 
 export class Simulation {
   readonly trace: Trace;
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly network: Network;
   readonly ledger: Ledger;
   readonly cluster: Cluster;
@@ -62,6 +63,7 @@ export class Simulation {
     const { seed, tuning, load } = swarm;
     const stream = (name: string): SeededRandom => new SeededRandom(seed, name);
     this.trace = new Trace(recording);
+    this.time = new VirtualTime(swarm.turns.timersFirst);
     this.network = new Network(this.time, stream('network'), swarm.latency, swarm.laneBatches);
     this.ledger = new Ledger(
       () => this.time.now,
@@ -85,13 +87,14 @@ export class Simulation {
   }
 
   private world(without: RuleName | undefined): World {
-    const { seed, tuning } = this.swarm;
+    const { seed, tuning, turns } = this.swarm;
     return {
       seed,
       time: this.time,
       network: this.network,
       trace: this.trace,
       tuning,
+      turns,
       without,
       events: {
         delivered: (node, message, subscribers) => this.workload.deliver(node, message, subscribers),
@@ -129,6 +132,7 @@ export class Simulation {
         trace.mix(frame.kind.charCodeAt(0) * 256 + frame.kind.length);
         if (trace.recording) trace.frame(time.now, receiver.name, sender.name, frame);
         if (lane !== 'control') continue;
+        if (frame.kind === 'hello') this.nemesis.greeted(sender.site);
         this.leases.see(receiver, sender, frame, sentAt);
         this.views.see(receiver, frame);
       }
@@ -186,7 +190,7 @@ export class Simulation {
   makePeace(): void {
     this.nemesis.stop();
     this.workload.stopped = true;
-    const deadline = this.time.now + PEACE_MS;
+    const deadline = this.time.now + (this.swarm.tuning.profile === 'wan' ? WAN_PEACE_MS : PEACE_MS);
     let why: string | null = 'the time is not over';
     while (why !== null && this.time.now < deadline) {
       if (!this.runUntil(this.time.now + CHECK_MS)) return;

@@ -3,6 +3,7 @@
  * each seed leaves most kinds of trouble out, so that what remains is met in depth (Groce et al., Swarm Testing, 2012).
  */
 import type { Tuning } from '../core/options.js';
+import { type ProfileName, PROFILES as SWIM } from '../core/profiles.js';
 import type { LatencyShape } from './network.js';
 import { SeededRandom } from './random.js';
 
@@ -21,6 +22,7 @@ export interface Faults {
   readonly join: number;
   readonly roll: number;
   readonly partition: number;
+  readonly flap: number;
 }
 
 export interface Load {
@@ -39,6 +41,15 @@ export interface Load {
   readonly maxPayload: number;
 }
 
+/** How the events of one process fall into turns of its event loop. */
+export interface TurnShape {
+  /** Share of events after which the turn goes on, for at most `spanMs`: several reads and timers, then one end. */
+  readonly longShare: number;
+  readonly spanMs: number;
+  /** After a stall, timers that are due run before what had arrived earlier (else everything in the order of its time). */
+  readonly timersFirst: boolean;
+}
+
 export interface Swarm {
   readonly seed: number;
   readonly profile: Profile;
@@ -49,6 +60,7 @@ export interface Swarm {
   readonly together: boolean;
   readonly latency: LatencyShape;
   readonly laneBatches: number;
+  readonly turns: TurnShape;
   readonly slowestClock: number;
   readonly fastestClock: number;
   readonly tuning: Partial<Tuning>;
@@ -75,6 +87,7 @@ const NO_FAULTS: Faults = {
   join: 0,
   roll: 0,
   partition: 0,
+  flap: 0,
 };
 
 export function drawSwarm(seed: number, choice: SwarmChoice = {}): Swarm {
@@ -83,21 +96,26 @@ export function drawSwarm(seed: number, choice: SwarmChoice = {}): Swarm {
   const profile = choice.profile ?? drawn;
   const size = drawNodes(random, profile);
   const nodes = choice.nodes ?? size;
-  const faults = drawFaults(random, profile, nodes);
+  const faults = drawFaults(random, profile, nodes, drawFlap(seed));
+  const spare = faults.join > 0 ? random.whole(1, Math.max(2, nodes)) : 0;
+  const lossless = profile === 'rolling' || profile === 'calm';
+  const together = random.chance(0.4);
+  const latency = drawLatency(random, lossless);
   return {
     seed,
     profile,
     nodes,
-    spare: faults.join > 0 ? random.whole(1, Math.max(2, nodes)) : 0,
-    together: random.chance(0.4),
-    latency: drawLatency(random, profile),
+    spare,
+    together,
+    latency,
     laneBatches: profile === 'mixed' && random.chance(0.2) ? random.whole(4, 40) : 10_000,
+    turns: drawTurns(seed),
     ...drawClocks(random),
-    tuning: drawTuning(random, profile, nodes),
+    tuning: { ...drawTuning(random, profile, nodes), ...(lossless ? patience(latency) : anyProfile(seed)) },
     activeMs: drawActive(random, profile),
     faults,
     load: drawLoad(random, profile, nodes),
-    lossless: profile === 'rolling' || profile === 'calm',
+    lossless,
   };
 }
 
@@ -130,7 +148,7 @@ function drawNodes(random: SeededRandom, profile: Profile): number {
   return at < 0.02 ? 1 : at < 0.8 ? few : at < 0.98 ? some : many;
 }
 
-function drawFaults(random: SeededRandom, profile: Profile, nodes: number): Faults {
+function drawFaults(random: SeededRandom, profile: Profile, nodes: number, flap: number): Faults {
   const often = random.scaled(300, 4000);
   const draw = (share: number, slower = 1): number =>
     random.chance(share) ? slower * often * random.scaled(0.5, 3) : 0;
@@ -145,11 +163,12 @@ function drawFaults(random: SeededRandom, profile: Profile, nodes: number): Faul
     join: draw(0.4, 3),
     roll: draw(0.2, 3),
     partition: draw(0.2, 4),
+    flap,
   };
   if (profile === 'calm') return NO_FAULTS;
   if (profile === 'rolling') return { ...NO_FAULTS, roll: 1500 + often / 2, join: drawn.join };
   if (profile === 'one-way') return { ...NO_FAULTS, oneWay: often, accuse: drawn.accuse, reset: drawn.reset };
-  if (profile === 'races') return racing(random);
+  if (profile === 'races') return { ...racing(random), flap: flap / 4 };
   if (profile === 'busy') return { ...NO_FAULTS, reset: often, accuse: drawn.accuse, clog: drawn.clog };
   if (profile === 'large') return { ...NO_FAULTS, reset: 500, crash: 3000 };
   if (nodes === 1) return NO_FAULTS;
@@ -169,12 +188,48 @@ function racing(random: SeededRandom): Faults {
   };
 }
 
-function drawLatency(random: SeededRandom, profile: Profile): LatencyShape {
+function drawLatency(random: SeededRandom, lossless: boolean): LatencyShape {
   const minMs = random.scaled(0.1, 10);
   const jitterMs = random.chance(0.7) ? minMs * random.scaled(0.1, 3) : 0;
-  const slow = random.chance(0.3) && profile !== 'rolling' && profile !== 'calm';
-  const spread = random.chance(0.5) || minMs > 4 ? 1 : random.scaled(2, 60);
+  const slow = random.chance(0.3) && !lossless;
+  const drawn = random.chance(0.5) || minMs > 4 ? 1 : random.scaled(2, 60);
+  const spread = lossless ? Math.max(1, Math.min(drawn, GRACEFUL_SLOWEST_MS / usualMs(minMs, jitterMs))) : drawn;
   return { minMs, jitterMs, slowShare: slow ? 0.02 : 0, slowMs: slow ? random.scaled(50, 400) : 0, spread };
+}
+
+/** No way is usually slower than this where nothing may be lost: beyond it, healthy members look dead. */
+const GRACEFUL_SLOWEST_MS = 250;
+
+function usualMs(minMs: number, jitterMs: number): number {
+  return minMs + 5 * jitterMs;
+}
+
+/** Settings that fit the network: a slow member must not look dead, nor unreachable, where nothing may be lost. */
+function patience({ minMs, jitterMs, spread }: LatencyShape): Partial<Tuning> {
+  const roundTripMs = 2 * spread * usualMs(minMs, jitterMs);
+  const fits = (name: ProfileName): boolean => roundTripMs < SWIM[name].probeTimeoutMs;
+  return { profile: fits('local') ? 'local' : fits('lan') ? 'lan' : 'wan', relayAfterMs: 3000 };
+}
+
+/** From a stream of its own, like all that was added later: older seeds stay what they were. */
+function anyProfile(seed: number): Partial<Tuning> {
+  const at = new SeededRandom(seed, 'profile').fraction();
+  return at < 0.1 ? { profile: 'wan' } : {};
+}
+
+function drawFlap(seed: number): number {
+  const random = new SeededRandom(seed, 'flap');
+  return random.chance(0.3) ? random.scaled(800, 6000) : 0;
+}
+
+function drawTurns(seed: number): TurnShape {
+  const random = new SeededRandom(seed, 'turns');
+  const long = random.chance(0.4);
+  return {
+    longShare: long ? random.between(0.1, 0.9) : 0,
+    spanMs: random.scaled(0.1, 10),
+    timersFirst: random.chance(0.5),
+  };
 }
 
 /** Each within 10 % of true time, and any two within 10 % of each other. */
@@ -261,6 +316,7 @@ export function quietSwarm(overrides: Partial<Swarm> = {}): Swarm {
     together: false,
     latency: { minMs: 1, jitterMs: 0, slowShare: 0, slowMs: 0, spread: 1 },
     laneBatches: 10_000,
+    turns: { longShare: 0, spanMs: 0, timersFirst: false },
     slowestClock: 1,
     fastestClock: 1,
     tuning: {},

@@ -15,8 +15,12 @@ export interface Host {
 /** Something that will happen. `fn` is null once it was cancelled. */
 export interface Event {
   at: number;
+  /** When it should have happened; earlier than `at` where a stall put it off. */
+  readonly due: number;
   readonly order: number;
   readonly host: Host | null;
+  /** A timer of that host; else something that comes from outside. */
+  readonly timer: boolean;
   fn: (() => void) | null;
 }
 
@@ -30,9 +34,15 @@ export class VirtualTime {
   private readonly heap: Event[] = [];
   private scheduled = 0;
 
+  constructor(
+    /** A process that goes on after a stall runs its due timers before it reads what had arrived in the meantime. */
+    private readonly timersFirst = false,
+  ) {}
+
   /** At `time`, in the order of calls where times are equal. `host` null: an event of the world. */
-  at(time: number, host: Host | null, fn: () => void): Event {
-    const event: Event = { at: Math.max(time, this.now), order: this.scheduled++, host, fn };
+  at(time: number, host: Host | null, fn: () => void, timer = false): Event {
+    const at = Math.max(time, this.now);
+    const event: Event = { at, due: at, order: this.scheduled++, host, timer, fn };
     this.push(event);
     return event;
   }
@@ -76,7 +86,7 @@ export class VirtualTime {
     while (i > 0) {
       const parent = (i - 1) >> 1;
       const above = heap[parent];
-      if (!earlier(event, above)) break;
+      if (!this.earlier(event, above)) break;
       heap[i] = above;
       i = parent;
     }
@@ -93,16 +103,18 @@ export class VirtualTime {
     for (;;) {
       let child = 2 * i + 1;
       if (child >= size) break;
-      if (child + 1 < size && earlier(heap[child + 1], heap[child])) child++;
-      if (!earlier(heap[child], last)) break;
+      if (child + 1 < size && this.earlier(heap[child + 1], heap[child])) child++;
+      if (!this.earlier(heap[child], last)) break;
       heap[i] = heap[child];
       i = child;
     }
     heap[i] = last;
     return first;
   }
-}
 
-function earlier(a: Event, b: Event): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
+  private earlier(a: Event, b: Event): boolean {
+    if (a.at !== b.at) return a.at < b.at;
+    if (this.timersFirst && a.timer !== b.timer && a.due < a.at && b.due < b.at) return a.timer;
+    return a.due === b.due ? a.order < b.order : a.due < b.due;
+  }
 }

@@ -35,7 +35,7 @@ export class Pipe {
   send(frames: readonly Frame[] | null): boolean {
     const batch: Batch = { frames, sentAt: this.network.time.now, event: null };
     this.underWay.push(batch);
-    if (this.network.passes(this.from.place, this.to.place)) this.schedule(batch);
+    if (this.network.passes(this.from.place, this.to.place, this.lane)) this.schedule(batch);
     this.full ||= this.underWay.length >= this.network.laneBatches;
     return !this.full;
   }
