@@ -32,6 +32,16 @@ export class Stage {
     return this.sim.cluster.sites[index];
   }
 
+  /** From now on nothing moves from one site to the other. */
+  hold(from: number, to: number): this {
+    this.sim.cluster.hold(this.site(from), this.site(to));
+    return this;
+  }
+  release(from: number, to: number): this {
+    this.sim.cluster.release(this.site(from), this.site(to));
+    return this;
+  }
+
   run(ms: number): this {
     this.sim.runUntil(this.now + ms);
     return this;
