@@ -2,15 +2,22 @@
 
 local text = {}
 
--- A line longer than this closes the connection.
+-- A line longer than this, its "\n" included, closes the connection.
 text.max_line = 65536
 
+-- Looks at a piece after the other: behind the first line may be thousands more.
 function text.input(buf)
-  local bytes = buf:tostring()
-  local at = bytes:find("\n", 1, true)
-  if at then return at end
-  if #bytes > text.max_line then return -1 end
-  return 0
+  local length, seen, piece = buf:length(), 0, 256
+  while seen < length and seen <= text.max_line do
+    local size = math.min(piece, length - seen)
+    local at = buf:read(size):find("\n", 1, true)
+    if at then
+      seen = seen + at
+      return seen <= text.max_line and seen or -1
+    end
+    seen, piece = seen + size, piece * 2
+  end
+  return seen <= text.max_line and 0 or -1
 end
 
 function text.decode(packet)

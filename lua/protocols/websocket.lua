@@ -1,17 +1,22 @@
 -- A WebSocket server protocol in Lua (RFC 6455), for a server with `protocol: socket`: handshake, masking, fragments, ping and
 -- pong, close. on_message gets { type = "text"|"binary", data = "…" }, as in a websocket server.
--- What belongs to a connection is kept in its context under "ws", so that it survives a reload of the scripts.
+-- What belongs to a connection is kept in its context under "ws…", so that it survives a reload of the scripts. Keep values of your
+-- own with conn:set_context_value: conn:set_context would forget the protocol's.
 
 local websocket = {}
 
 -- The longest message in bytes, all its fragments together; a longer one closes the connection with 1009. A frame with its header
 -- (14 bytes) must fit into the maxPayloadBytes of the server.
 websocket.max_message = 65536 - 14
+-- The most fragments of one message.
+websocket.max_fragments = 4096
 -- The longest upgrade request in bytes.
 websocket.max_request = 16384
 
 local GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" -- RFC 6455, section 1.3
 local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+-- The context's "ws" once the upgrade is done: this, or the opcode of the message whose fragments are coming in.
+local BETWEEN_MESSAGES = 0
 
 -- ── frames (section 5.2) ──
 
@@ -22,6 +27,8 @@ local function frame(opcode, payload)
   if size < 65536 then return first .. string.char(126) .. string.pack(">I2", size) .. payload end
   return first .. string.char(127) .. string.pack(">I8", size) .. payload
 end
+
+local LONGEST_HEADER = 10
 
 -- Bytes of the header without the mask, and of the payload; nil when more bytes are needed.
 local function sizes(bytes)
@@ -64,9 +71,10 @@ local function header(request, name)
 end
 
 local function upgrade(conn, request)
-  local key = header(request, "sec-websocket-key")
+  local key = header(request, "sec-websocket-key") or ""
   local asks = (header(request, "upgrade") or ""):lower() == "websocket"
-  if not request:match("^GET %S+ HTTP/1%.1\r\n") or not asks or not key then
+    and (header(request, "connection") or ""):lower():find("upgrade", 1, true)
+  if not request:match("^GET %S+ HTTP/1%.1\r\n") or not asks or #(mix.base64_decode(key) or "") ~= 16 then
     conn:send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     conn:close()
     return
@@ -76,7 +84,7 @@ local function upgrade(conn, request)
     conn:close()
     return
   end
-  conn:set_context_value("ws", { open = true })
+  conn:set_context_value("ws", BETWEEN_MESSAGES)
   conn:send(
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" ..
     "Sec-WebSocket-Accept: " .. mix.base64_encode(mix.sha1_bin(key .. GUID)) .. "\r\n\r\n")
@@ -86,12 +94,13 @@ end
 
 function websocket.input(buf)
   local conn = mix.socket.tcp()
-  local bytes = buf:tostring()
   if not conn:context_value("ws") then
-    local _, last = bytes:find("\r\n\r\n", 1, true)
-    if last then return last end
-    return #bytes > websocket.max_request and -1 or 0
+    local _, last = buf:tostring():find("\r\n\r\n", 1, true)
+    if (last or buf:length()) > websocket.max_request then return -1 end
+    return last or 0
   end
+  -- Only the header: behind it may be thousands of frames.
+  local bytes = buf:read(math.min(LONGEST_HEADER, buf:length()))
   local head, size = sizes(bytes)
   if not head then return 0 end
   if size < 0 or size > websocket.max_message then
@@ -102,18 +111,47 @@ function websocket.input(buf)
   return head + mask + size
 end
 
-local function control(conn, opcode, payload)
-  if opcode == PING then conn:send(frame(PONG, payload)) end
-  if opcode == CLOSE then
-    conn:send(frame(CLOSE, payload:sub(1, 2)))
-    conn:close()
+-- Codes that a close frame may carry (section 7.4 and the registry made by it).
+local function may_close_with(code)
+  return code >= 1000 and code <= 1014 and not (code >= 1004 and code <= 1006) or code >= 3000 and code <= 4999
+end
+
+local function close(conn, payload)
+  if #payload > 0 then
+    if #payload == 1 or not may_close_with((string.unpack(">I2", payload))) then return fail(conn, 1002, "protocol error") end
+    if not utf8.len(payload, 3) then return fail(conn, 1007, "the reason is not UTF-8") end
   end
-  return nil
+  conn:send(frame(CLOSE, payload:sub(1, 2)))
+  conn:close()
 end
 
 local function message(conn, opcode, payload)
   if opcode == TEXT and not utf8.len(payload) then return fail(conn, 1007, "text is not UTF-8") end
   return { type = opcode == TEXT and "text" or "binary", data = payload, finish = true }
+end
+
+-- Fragments (section 5.4): the first one says the type, the last one ends the message. Each is kept under a key of its own.
+local function fragment(conn, opcode, payload, final)
+  local count = (conn:context_value("ws.count") or 0) + 1
+  local size = (conn:context_value("ws.size") or 0) + #payload
+  if size > websocket.max_message or count > websocket.max_fragments then return fail(conn, 1009, "message too big") end
+  if not final then
+    conn:set_context_value("ws", opcode)
+    conn:set_context_value("ws.count", count)
+    conn:set_context_value("ws.size", size)
+    conn:set_context_value("ws." .. count, payload)
+    return nil
+  end
+  local parts = {}
+  for i = 1, count - 1 do
+    parts[i] = conn:context_value("ws." .. i)
+    conn:set_context_value("ws." .. i, nil)
+  end
+  parts[count] = payload
+  conn:set_context_value("ws.count", nil)
+  conn:set_context_value("ws.size", nil)
+  conn:set_context_value("ws", BETWEEN_MESSAGES)
+  return message(conn, opcode, table.concat(parts))
 end
 
 function websocket.decode(packet)
@@ -129,22 +167,14 @@ function websocket.decode(packet)
 
   if opcode >= CLOSE then
     if not final or size > 125 or opcode > PONG then return fail(conn, 1002, "protocol error") end
-    return control(conn, opcode, payload)
+    if opcode == CLOSE then return close(conn, payload) end
+    if opcode == PING then conn:send(frame(PONG, payload)) end
+    return nil
   end
-  if (opcode == CONTINUATION) ~= (state.opcode ~= nil) or opcode > BINARY then
-    return fail(conn, 1002, "protocol error")
-  end
-  if final and opcode ~= CONTINUATION then return message(conn, opcode, payload) end
-
-  -- Fragments (section 5.4): the first one says the type, the last one ends the message.
-  local so_far = (state.payload or "") .. payload
-  if #so_far > websocket.max_message then return fail(conn, 1009, "message too big") end
-  if final then
-    conn:set_context_value("ws", { open = true })
-    return message(conn, state.opcode, so_far)
-  end
-  conn:set_context_value("ws", { open = true, opcode = state.opcode or opcode, payload = so_far })
-  return nil
+  local first_of_message = state == BETWEEN_MESSAGES
+  if (opcode == CONTINUATION) == first_of_message or opcode > BINARY then return fail(conn, 1002, "protocol error") end
+  if final and first_of_message then return message(conn, opcode, payload) end
+  return fragment(conn, first_of_message and opcode or state, payload, final)
 end
 
 -- What comes through the mesh goes out as text where it is UTF-8, else as binary.

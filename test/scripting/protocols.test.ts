@@ -53,6 +53,10 @@ class Reader {
     this.bytes = this.bytes.subarray(count);
     return taken;
   }
+  /** Bytes that came and were not taken. */
+  get left(): number {
+    return this.bytes.length;
+  }
   async line(): Promise<string> {
     return (await this.take(() => this.bytes.indexOf(10) + 1)).toString().trimEnd();
   }
@@ -114,6 +118,24 @@ t.test('one publish reaches five kinds of clients, each in its own framing', asy
   t.same((await lengths.packet()).subarray(1), Buffer.from([0, 0, 0, 5, 0, 0, 0, 0]));
 });
 
+t.test(
+  'thousands of lines in one write are thousands of packets; a line that is too long ends the connection',
+  async (t) => {
+    const lines = await tcp(ports[1]);
+    lines.socket.write(
+      `${Array.from({ length: 3000 }, (_, n) => `publish nobody:${n} x`).join('\n')}\n${'y'.repeat(600)}\n`,
+    );
+    for (let n = 0; n < 3000; n++) {
+      const answer = await lines.line();
+      if (answer !== 'success 0 fail 0') t.fail(`answer ${n} is ${answer}`);
+    }
+    t.match(await lines.line(), /^error expected/, 'a line of 600 bytes');
+    lines.socket.on('error', () => undefined);
+    lines.socket.write('z'.repeat(70_000));
+    await once(lines.socket, 'close');
+  },
+);
+
 t.test('a publish that a framing refuses counts as failed for that client', async (t) => {
   const lines = await tcp(ports[1]);
   lines.socket.write('subscribe breaks\n');
@@ -147,26 +169,90 @@ t.test('a WebSocket server in Lua keeps to the protocol', async (t) => {
   t.equal(code, 1000);
 });
 
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+const UPGRADE = `GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+
+/** A client that has upgraded by hand, for frames that no library sends. */
+async function upgraded(): Promise<Reader> {
+  const client = await tcp(ports[4]);
+  client.socket.write(UPGRADE);
+  let head = '';
+  while (head === '' || !head.endsWith('\n\n')) head += `${await client.line()}\n`;
+  t.match(head, /^HTTP\/1\.1 101 Switching Protocols\n/);
+  t.ok(head.includes(createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')));
+  return client;
+}
+/** A short frame with a mask of zeros. */
+const masked = (first: number, payload: readonly number[] | string): number[] => {
+  const bytes = [...Buffer.from(payload as string)];
+  return [first, 0x80 | bytes.length, 0, 0, 0, 0, ...bytes];
+};
+
+t.test('a WebSocket server in Lua takes frames however they are cut and gathered', async (t) => {
+  const client = await upgraded();
+  const binary = (n: number) => masked(0x82, String(n).padStart(5, '0'));
+  client.socket.write(Buffer.from(Array.from({ length: 3000 }, (_, n) => binary(n)).flat()));
+  for (let n = 0; n < 3000; n++) {
+    const answer = await client.take(() => 7);
+    if (answer.toString('latin1', 2) !== String(n).padStart(5, '0')) t.fail(`answer ${n} is ${answer}`);
+  }
+  client.socket.setNoDelay(true);
+  for (const byte of [...masked(0x02, 'by '), ...masked(0x00, ''), ...masked(0x80, 'bytes')]) {
+    client.socket.write(Buffer.from([byte]));
+    await new Promise(setImmediate);
+  }
+  t.equal((await client.take(() => 10)).toString('latin1', 2), 'by bytes');
+  // "ä" is C3 A4: a character may be cut by fragments.
+  client.socket.write(Buffer.from([...masked(0x01, [0x64, 0xc3]), ...masked(0x80, [0xa4])]));
+  t.equal((await client.take(() => 12)).toString('utf8', 2), 'subscribed');
+  t.match(await node.publish('dä', 'x'), { success: 1 });
+});
+
+t.test('a WebSocket server in Lua answers a close with the same code and takes nothing behind it', async (t) => {
+  for (const [payload, answer] of [
+    [[], [0x88, 0]],
+    [
+      [0x03, 0xe8],
+      [0x88, 2, 0x03, 0xe8],
+    ],
+    [
+      [0x0b, 0xb8, 0x62, 0x79, 0x65],
+      [0x88, 2, 0x0b, 0xb8],
+    ],
+  ] as const) {
+    const client = await upgraded();
+    client.socket.write(Buffer.from([...masked(0x88, payload), ...masked(0x89, 'ping'), ...masked(0x82, 'x')]));
+    t.same([...(await client.take(() => answer.length))], answer);
+    await once(client.socket, 'end');
+    t.equal(client.left, 0, 'nothing behind the close');
+  }
+});
+
 t.test('what breaks the WebSocket protocol is closed with the code for it', async (t) => {
-  const key = 'dGhlIHNhbXBsZSBub25jZQ==';
-  const upgrade = `GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`;
   const cases: readonly [string, number[], number][] = [
     ['an unmasked frame', [0x81, 1, 65], 1002],
     ['a reserved bit', [0xc1, 0x81, 0, 0, 0, 0, 65], 1002],
     ['an unknown opcode', [0x83, 0x80, 0, 0, 0, 0], 1002],
     ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0], 1002],
     ['a fragmented ping', [0x09, 0x80, 0, 0, 0, 0], 1002],
+    ['a message within another', [...masked(0x01, 'a'), ...masked(0x81, 'b')], 1002],
+    ['a ping that is too long', [0x89, 0xfe, 0, 126, 0, 0, 0, 0, ...Array(126).fill(65)], 1002],
     ['text that is not UTF-8', [0x81, 0x81, 0, 0, 0, 0, 0xff], 1007],
+    ['a surrogate in text', masked(0x81, [0xed, 0xa0, 0x80]), 1007],
+    ['fragments that are not UTF-8', [...masked(0x01, [0xc3]), ...masked(0x80, [0x28])], 1007],
+    ['a close code of one byte', masked(0x88, [3]), 1002],
+    ...[0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535].map((code): [string, number[], number] => [
+      `close code ${code}`,
+      masked(0x88, [code >> 8, code & 255]),
+      1002,
+    ]),
+    ['a reason that is not UTF-8', masked(0x88, [3, 0xe8, 0xff]), 1007],
+    ['too many fragments', [...masked(0x02, ''), ...Array(4096).fill(masked(0, '')).flat()], 1009],
     ['a message that is too large', [0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff], 1009],
     ['a length below zero', [0x82, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0], 1009],
   ];
   for (const [what, bytes, code] of cases) {
-    const client = await tcp(ports[4]);
-    client.socket.write(upgrade);
-    let head = '';
-    while (head === '' || !head.endsWith('\n\n')) head += `${await client.line()}\n`;
-    t.match(head, /^HTTP\/1\.1 101 Switching Protocols\n/);
-    t.ok(head.includes(createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')));
+    const client = await upgraded();
     client.socket.write(Buffer.from(bytes));
     const close = await client.take(() => 4);
     t.equal(close[0], 0x88, what);
@@ -175,8 +261,10 @@ t.test('what breaks the WebSocket protocol is closed with the code for it', asyn
   }
   for (const [request, status] of [
     ['POST / HTTP/1.1\r\n\r\n', '400'],
-    [upgrade.replace('Version: 13', 'Version: 8'), '426'],
-    [upgrade.replace('Sec-WebSocket-Key', 'X-Key'), '400'],
+    [UPGRADE.replace('Version: 13', 'Version: 8'), '426'],
+    [UPGRADE.replace('Sec-WebSocket-Key', 'X-Key'), '400'],
+    [UPGRADE.replace(KEY, 'c2hvcnQ='), '400'],
+    [UPGRADE.replace('Connection: Upgrade', 'Connection: close'), '400'],
   ]) {
     const client = await tcp(ports[4]);
     client.socket.write(request);
@@ -192,13 +280,15 @@ t.test('JSON-RPC answers what it cannot do with the error of the specification',
   };
   t.match(await ask('{'), { id: null, error: { code: -32700 } });
   t.match(await ask('[1]'), { id: null, error: { code: -32600 } });
+  t.match(await ask('{"id":7,"method":"ping"}'), { id: 7, error: { code: -32600 } }, 'without a version');
+  t.match(await ask('{"jsonrpc":"2.0","id":{},"method":"ping"}'), { id: null, error: { code: -32600 } });
   t.match(await ask('{"jsonrpc":"2.0","id":"a","method":"nothing"}'), { id: 'a', error: { code: -32601 } });
   t.match(await ask('{"jsonrpc":"2.0","id":2,"method":"subscribe"}'), { id: 2, error: { code: -32602 } });
   t.match(await ask('{"jsonrpc":"2.0","id":2,"method":"publish","params":["c",5]}'), {
     id: 2,
     error: { code: -32602 },
   });
-  client.socket.write('{"jsonrpc":"2.0","method":"ping"}\n');
+  client.socket.write('{"jsonrpc":"2.0","method":"ping"}\n{"jsonrpc":"2.0","method":"nothing"}\n');
   t.match(
     await ask('{"jsonrpc":"2.0","id":3,"method":"ping"}'),
     { id: 3, result: 'pong' },
