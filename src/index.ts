@@ -7,6 +7,7 @@
  *   await node.close();
  */
 import { type DeepPartial, loadConfig } from './config/load.js';
+import { largestPayload } from './config/rules.js';
 import type { Config } from './config/schema.js';
 import { channelProblem } from './core/channel.js';
 import type { Message, PublishResult } from './core/message.js';
@@ -58,26 +59,27 @@ export interface LumeshNode {
  * Throws ConfigError with every problem of the settings, StartError when a port or script cannot be used.
  */
 export async function createNode(settings: DeepPartial<Config> = {}): Promise<LumeshNode> {
-  const running = await createNodeFrom(loadConfig({ settings }));
+  const loaded = loadConfig({ settings });
+  const running = await createNodeFrom(loaded);
   await running.ready;
-  return wrap(running);
+  return wrap(running, largestPayload(loaded.config));
 }
 
-function wrap(running: RunningNode): LumeshNode {
+function wrap(running: RunningNode, maxBytes: number): LumeshNode {
   const { mesh, reach } = running;
   return {
     addresses: running.addresses,
     publish: (channel, payload) =>
       new Promise((resolve, reject) => {
-        const { bytes, binary } = bytesOf(payload);
+        const { bytes, binary } = bytesOf(payload, maxBytes);
         const refused = channelProblem(channel);
         if (refused) return reject(new MeshError('invalid_argument', refused));
         const problem = mesh.publish(channel, bytes, binary, resolve);
-        if (problem) reject(new MeshError('not_ready', problem));
+        if (problem) reject(new MeshError(mesh.notReadyReasons().length > 0 ? 'not_ready' : 'overloaded', problem));
       }),
     send: (clientId, payload) =>
       new Promise((resolve, reject) => {
-        const { bytes, binary } = bytesOf(payload);
+        const { bytes, binary } = bytesOf(payload, maxBytes);
         reach.send(clientId, bytes, binary, (outcome) => {
           if (outcome.ok) resolve();
           else reject(new MeshError('send_failed', outcome.text));
@@ -99,12 +101,15 @@ function subscribe(
     const subscriber = {
       id: mesh.newClientId(),
       take(message: Message): boolean {
-        received({
-          channel: message.channel,
-          data: message.data,
-          binary: message.binary,
-          text: () => decoder.decode(message.data),
-        });
+        const { data, binary } = message;
+        try {
+          received({ channel: message.channel, data, binary, text: () => decoder.decode(data) });
+        } catch (error) {
+          // The program's own bug, and its process to end: but not in the middle of a delivery to others.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
         return true;
       },
     };
@@ -117,11 +122,18 @@ function subscribe(
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Bytes are copied: the caller may go on to use its own. */
-function bytesOf(payload: string | Uint8Array): { bytes: Uint8Array; binary: boolean } {
-  return typeof payload === 'string'
-    ? { bytes: encoder.encode(payload), binary: false }
-    : { bytes: payload.slice(), binary: true };
+/** Bytes are copied: the caller may go on to use its own. Throws a MeshError for what no node would take. */
+function bytesOf(payload: unknown, maxBytes: number): { bytes: Uint8Array; binary: boolean } {
+  if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
+    throw new MeshError('invalid_argument', `a payload must be a string or a Uint8Array, not ${typeof payload}`);
+  }
+  // Not slice: a Buffer's shares its memory.
+  const bytes = typeof payload === 'string' ? encoder.encode(payload) : new Uint8Array(payload);
+  if (bytes.length > maxBytes) {
+    const text = `a payload may have at most ${maxBytes} bytes (cluster.maxFrameBytes), not ${bytes.length}`;
+    throw new MeshError('too_large', text);
+  }
+  return { bytes, binary: typeof payload !== 'string' };
 }

@@ -32,7 +32,7 @@ const payload = {
   t: { enum: ['text', 'binary'], default: 'text', description: 'How subscribers receive it.' },
 };
 const wait: Schema = {
-  type: 'boolean',
+  type: ['boolean', 'null'],
   default: true,
   description: 'false: answer as soon as the message is accepted, with zeros for the counts and "a":false.',
 };

@@ -79,9 +79,15 @@ function clients({ servers, lua }: Config, say: Say): void {
 /** What a frame holds beside a payload, with room to spare. */
 const FRAME_ROOM = 4096;
 
-function frames({ cluster, api, servers }: Config, say: Say): void {
+/** Bytes of the largest payload that fits a frame. */
+export function largestPayload({ cluster }: Config): number {
+  return cluster.maxFrameBytes - FRAME_ROOM;
+}
+
+function frames(config: Config, say: Say): void {
+  const { cluster, api, servers } = config;
   const must = (path: string, bytes: number) => {
-    if (bytes + FRAME_ROOM <= cluster.maxFrameBytes) return;
+    if (bytes <= largestPayload(config)) return;
     say(
       path,
       `must be at least ${FRAME_ROOM} under cluster.maxFrameBytes (${cluster.maxFrameBytes}), or raise that one`,

@@ -105,7 +105,6 @@ t.test('a missing required field or a value of a wrong type is refused with a do
     }
     for (const [field, schema] of Object.entries(media.schema.properties ?? {})) {
       for (const value of wrongValues(schema)) {
-        if (field === 'a' && value === null) continue; // as if it was not there
         tried++;
         t.equal(
           await ask(entry, { ...example, [field]: value }, `${entry.path} ${field}=${JSON.stringify(value)}`),

@@ -1,14 +1,27 @@
 /** The package as somebody else gets it: packed, unpacked into an empty project, type-checked and run there. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const project = mkdtempSync(join(tmpdir(), 'lumesh-packed-'));
 t.teardown(() => rmSync(project, { recursive: true }));
+
+/** What a TypeScript program for Node.js has beside its dependencies. */
+const TYPES = ['@types/node', 'undici-types'];
 
 const PROGRAM = `
 import { createNode, ConfigError, MeshError, type LumeshNode, type PublishResult } from 'lumesh';
@@ -32,16 +45,28 @@ t.test('a packed lumesh has its types and exports right and runs in an empty pro
   execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', project], { cwd: root });
   const modules = join(project, 'node_modules');
   mkdirSync(modules);
-  for (const name of readdirSync(join(root, 'node_modules'))) {
-    if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  // What an install of the package would bring, and nothing else: our own tools would hide a dependency that is not declared.
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  for (const [path, { dev, optional }] of Object.entries<{ dev?: true; optional?: true }>(packages)) {
+    const name = /^node_modules\/((@[^/]+\/)?[^/]+)$/.exec(path)?.[1];
+    if (name === undefined || (dev && !TYPES.includes(name))) continue;
+    if (optional && !existsSync(join(root, path))) continue; // another platform's binary
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(join(root, path), join(modules, name));
   }
   const tarball = readdirSync(project).find((name) => name.endsWith('.tgz')) ?? '';
   execFileSync('tar', ['-xzf', join(project, tarball), '-C', project]);
   cpSync(join(project, 'package'), join(modules, 'lumesh'), { recursive: true });
   writeFileSync(join(project, 'package.json'), '{"type":"module"}');
   writeFileSync(join(project, 'program.mts'), PROGRAM);
-  const options = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node', 'program.mts'];
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options], { cwd: project });
+  const tsc = (...options: string[]) =>
+    execFileSync(
+      process.execPath,
+      [join(root, 'node_modules/typescript/bin/tsc'), '--strict', '--target', 'es2022', ...options, 'program.mts'],
+      { cwd: project },
+    );
+  tsc('--module', 'esnext', '--moduleResolution', 'bundler', '--noEmit', '--skipLibCheck');
+  tsc('--module', 'nodenext');
   const out = execFileSync(process.execPath, ['program.mjs'], { cwd: project, encoding: 'utf8' });
   t.equal(out.trim(), 'fine');
 });
