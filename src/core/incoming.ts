@@ -113,7 +113,7 @@ export class Incoming {
       if (peer.session !== session) return;
       this.dataFrame(peer, frame);
     }
-    this.to.turn.wake(peer);
+    this.to.turn.countSoon(peer);
   }
 
   private dataFrame(peer: Peer, frame: DataFrame): void {

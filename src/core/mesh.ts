@@ -88,7 +88,7 @@ export class Mesh implements LinkEvents {
     this.phase = 'left';
     const { dialer, membership, router, canaries, lookups, subscribers, turn, sessions } = this.of;
     for (const part of [dialer, membership, router, canaries, lookups, subscribers]) part.stop();
-    turn.end();
+    turn.last();
     sessions.stop();
   }
 

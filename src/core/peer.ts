@@ -34,6 +34,8 @@ export class Peer {
   resumable = false;
   /** It said goodbye; the answer leaves at the end of the turn (rule 18). */
   goodbyeDue = false;
+  /** Counts are owed to it; they leave one turn later (turn.ts). */
+  countsDue = false;
   /** It waits in the mesh's list of peers with something to flush. */
   awake = false;
 

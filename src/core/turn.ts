@@ -1,6 +1,8 @@
 /**
  * The end of an event-loop turn: what was decided in it leaves, in the order in which it must be heard. A new view is
  * announced before the acknowledgement of somebody else's, acknowledgements before what they allow.
+ * Counts leave one turn later, when the sockets have been written: sent before, they wake the publisher's node while this one
+ * still writes, and on a busy machine the clients wait for both (bench/PROFILE.md).
  */
 import type { Announcer } from './announce.js';
 import type { Membership } from './membership.js';
@@ -9,6 +11,8 @@ import type { Clock } from './ports.js';
 
 export class Turn {
   private awake: Peer[] = [];
+  /** Peers that counts are owed to. */
+  private delivered: Peer[] = [];
   private ending = false;
   private checking = false;
 
@@ -27,6 +31,24 @@ export class Turn {
     this.awake.push(peer);
     this.endSoon();
   }
+
+  /** Messages of that peer were delivered here. */
+  countSoon(peer: Peer): void {
+    if (peer.countsDue) return;
+    peer.countsDue = true;
+    if (this.delivered.push(peer) === 1) this.clock.endOfTurn(this.nextTurn);
+  }
+
+  private readonly nextTurn = (): void => this.clock.endOfTurn(this.sendCounts);
+  private readonly sendCounts = (): void => {
+    const { delivered } = this;
+    this.delivered = [];
+    const now = this.clock.now();
+    for (const peer of delivered) {
+      peer.countsDue = false;
+      if (peer.session !== null) this.flush(peer, now);
+    }
+  };
 
   checkSoon(): void {
     this.checking = true;
@@ -56,6 +78,12 @@ export class Turn {
     }
   }
 
+  /** Nothing comes after this turn. */
+  last(): void {
+    this.end();
+    this.sendCounts();
+  }
+
   private flush(peer: Peer, now: number): void {
     if (peer.goodbyeDue) {
       peer.goodbyeDue = false;
@@ -66,7 +94,7 @@ export class Turn {
       peer.registerAcks = [];
     }
     // While the lane is full, counts go on gathering in one frame.
-    const counts = peer.outbox.takesData ? peer.inbox.takeCounts() : null;
+    const counts = peer.outbox.takesData && !peer.countsDue ? peer.inbox.takeCounts() : null;
     if (counts !== null) peer.outbox.sendLoose(counts);
     peer.outbox.flush(peer.session!.link, now);
   }
