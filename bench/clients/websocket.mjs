@@ -140,9 +140,23 @@ export class RawClient {
 
 /** A whole client frame around `payload`. */
 export function frame(payload, opcode = TEXT) {
-  const { length } = payload;
+  const bytes = headed(payload.length, opcode);
+  payload.copy(bytes, bytes.length - payload.length);
+  return bytes;
+}
+
+/** A text frame around ASCII text. */
+export function textFrame(text) {
+  const bytes = headed(text.length, TEXT);
+  bytes.latin1Write(text, bytes.length - text.length);
+  return bytes;
+}
+
+/** A client frame whose payload is still to be written, at its end. */
+function headed(length, opcode) {
   const head = length < 126 ? 6 : length < 65536 ? 8 : 14;
-  const bytes = Buffer.alloc(head + length);
+  const bytes = Buffer.allocUnsafe(head + length);
+  bytes.fill(0, 0, head);
   bytes[0] = 0x80 | opcode;
   if (length < 126) bytes[1] = 0x80 | length;
   else if (length < 65536) {
@@ -152,7 +166,6 @@ export function frame(payload, opcode = TEXT) {
     bytes[1] = 0x80 | 127;
     bytes.writeUInt32BE(length, 6);
   }
-  payload.copy(bytes, head);
   return bytes;
 }
 
