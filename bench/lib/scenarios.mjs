@@ -56,7 +56,7 @@ async function checkCounts(publisher, delivered) {
 }
 
 /** C: each of `channels` has one subscriber, on any node; messages go to random channels from the first node. */
-export function manyChannels(start, { channels = 5000, window = 512, nodes = 2 } = {}) {
+export function manyChannels(start, { channels = 5000, window = 512, nodes = 2, warmUpMs = WARM_UP_MS } = {}) {
   return using(start, async (system) => {
     const clients = [];
     const expected = new Uint32Array(channels);
@@ -103,7 +103,7 @@ export function manyChannels(start, { channels = 5000, window = 512, nodes = 2 }
       setImmediate(fill);
     };
     fill();
-    await sleep(WARM_UP_MS);
+    await sleep(warmUpMs);
     const cpu = total(system.servers);
     const deliveredBefore = delivered;
     const began = performance.now();
