@@ -36,7 +36,7 @@ export interface PublisherSide {
   left: number;
   /** The look-up under way: when its first question left, and what ends it. */
   startedAt: number | null;
-  /** Numbers the look-ups, so that what is late for one does not meddle with the next. */
+  /** Number of the latest look-up, never used twice: what is late for one does not meddle with the next, though this record may have been made anew. */
   look: number;
   /** Owners asked since then. */
   readonly asked: Set<string>;
@@ -85,6 +85,7 @@ export class Lookups {
   private readonly held = new Set<Channel>();
   private readonly questions = new Map<number, Question>();
   private lastQuestion = 0;
+  private lastLook = 0;
   private sweeping = false;
 
   constructor(
@@ -176,7 +177,8 @@ export class Lookups {
     this.ports.meter.count('lookups_total');
     this.looking.add(channel);
     side.startedAt = this.ports.clock.now();
-    const look = ++side.look;
+    const look = ++this.lastLook;
+    side.look = look;
     side.asked.clear();
     const { lookupHedgeMs, lookupGiveUpMs } = this.limits;
     const ifOpen = (then: () => void) => () => {
