@@ -15,7 +15,7 @@ const SLIP = 0.15;
 /** A claim that takes longer hangs. */
 const LIMIT_MS = 15 * 60_000;
 /** What --quick leaves out, because one run takes longer than the whole of it may. */
-const SLOW = new Set(['soak', 'storm', 'nodes', 'peers']);
+const SLOW = new Set(['soak', 'storm', 'nodes', 'peers', 'detection', 'subscribe-storm']);
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
