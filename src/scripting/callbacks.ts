@@ -1,7 +1,6 @@
 /**
  * What happens to a connection as callbacks of its script: pushes the arguments, starts the coroutine, looks at the outcome. An error
- * is logged with its traceback, counted, and closes nothing; except in on_handshake and protocol_input, where there is no
- * going on.
+ * is logged with its traceback, counted, and closes nothing; except in on_handshake, which has to say yes.
  */
 import type { ConnectionState, Connections, Pending } from './connection-state.js';
 import type { EntryName } from './dispatch.js';
@@ -10,6 +9,7 @@ import type { ScriptOptions } from './options.js';
 import type { Reloader } from './reload.js';
 import type { ScriptConnection, ScriptHost } from './roles.js';
 import type { Outcome, Scheduler, Thread } from './scheduler.js';
+import { tookNothing } from './socket.js';
 import { LUA_TYPE, REGISTRY } from './stack.js';
 import { Turns } from './turns.js';
 import { pushJson } from './values.js';
@@ -278,15 +278,13 @@ export class Callbacks {
     if (thread.owner !== null) this.turns.ended(thread.owner);
   };
 
-  /** A round of packets has ended: with an error of one packet the next ones go on, with one of protocol_input nothing does. */
+  /** A round of packets has ended: with an error of one packet the next ones go on, with one of protocol_input it waits for more. */
   private readonly framed = (thread: Ended, outcome: Outcome): void => {
     const state = thread.owner as ConnectionState;
     this.report(thread, outcome);
     if (outcome.error !== null) {
-      if (state.inInput) {
-        state.framing?.clear();
-        if (state.connection.isOpen) state.connection.close(1011, 'protocol_input failed');
-      } else if (state.framing !== null && state.framing.length > 0) this.turns.addBytes(state);
+      if (state.inInput) tookNothing(state, this.parts.host);
+      else if (state.framing !== null && state.framing.length > 0) this.turns.addBytes(state);
     }
     this.turns.ended(state);
   };

@@ -4,9 +4,6 @@ import type { HostFunction } from './mix/module.js';
 import type { ScriptHost } from './roles.js';
 import { LUA_TYPE, ScriptError, type Stack } from './stack.js';
 
-/** A failure of protocol_input: the stream cannot be read any further. */
-export const BROKEN_FRAMING = 'protocol_input failed';
-
 /** The host functions of DISPATCH_LUA. `buf` is the connection's buffer object; its methods are in bufferMethods. */
 export function framingFunctions(
   stack: Stack,
@@ -42,6 +39,12 @@ export function framingFunctions(
       return 0;
     },
   };
+}
+
+/** protocol_input failed: as if it had asked for more bytes. */
+export function tookNothing(state: ConnectionState, host: ScriptHost): void {
+  const taken = state.framing?.take(0);
+  if (taken?.is === 'close') refuse(state, host, taken.why);
 }
 
 function refuse(state: ConnectionState, host: ScriptHost, why: string): void {

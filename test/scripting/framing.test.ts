@@ -97,20 +97,40 @@ t.test('answers of protocol_input', async (t) => {
   const cases: readonly [string, string, RegExp | null][] = [
     ['-1 closes', 'return -1', null],
     ['more than the bound closes', 'return 101', null],
-    ['a string is an error that closes', 'return "x"', /must return an integer, not string x/],
-    ['nothing is an error that closes', 'return', /must return an integer, not (nil nil|no value)/],
-    ['a fraction is an error that closes', 'return 1.5', /must return an integer/],
-    ['an error closes', 'error("no")', /entry\.lua:1: no/],
-    ['an endless loop closes', 'while true do end', /stopped/],
+    ['a string is an error', 'return "x"', /must return an integer, not string x/],
+    ['nothing is an error', 'return', /must return an integer, not (nil nil|no value)/],
+    ['a fraction is an error', 'return 1.5', /must return an integer/],
+    ['an error of the script', 'error("no")', /entry\.lua:1: no/],
+    ['an endless loop is stopped', 'while true do end', /stopped/],
   ];
   for (const [what, body, problem] of cases) {
     const here = await socketLab(t, `function protocol_input(buf) ${body} end`, { cpuLimitMs: 20 });
     const { receive, connection } = open(here);
     receive('abc');
-    t.equal(connection.isOpen, false, what);
+    t.equal(connection.isOpen, problem !== null, `${what}; an error closes nothing`);
     t.equal(here.host.errors.length, problem === null ? 0 : 1, what);
-    if (problem !== null) t.match(here.host.errors[0], problem, what);
+    if (problem === null) continue;
+    t.match(here.host.errors[0], problem, what);
+    receive('x'.repeat(97));
+    t.equal(connection.isOpen, false, `${what}; as without an error, the bound closes`);
   }
+});
+
+t.test('after an error of protocol_input it is asked again when more bytes arrive', async (t) => {
+  const here = await socketLab(
+    t,
+    `function protocol_input(buf)
+       if buf:length() < 4 then error("too early") end
+       return 4
+     end
+     function on_message(packet) mix.socket.tcp():send(packet .. ";") end`,
+  );
+  const { receive, text } = open(here);
+  receive('ab');
+  receive('cdef');
+  receive('gh');
+  t.equal(text(), 'abcd;efgh;');
+  t.equal(here.host.errors.length, 2);
 });
 
 t.test('a beginning without an end closes at the bound', async (t) => {
