@@ -6,6 +6,9 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 
 const MAX_SCRIPT_BYTES = 4 * 1024 * 1024;
+const MAX_NAME_BYTES = 200;
+/** Files of one script, those included that were asked for and not there: each is looked at for changes. */
+const MAX_FILES = 1000;
 
 export interface ReadScript {
   /** Relative to the script folder: what errors call it. */
@@ -34,8 +37,12 @@ export class ScriptFiles {
     if (!/^[^./\\\0]+([./][^./\\\0]+)*$/.test(name)) {
       return { problem: `module '${name}' refused: names are "a.b" or "a/b", inside of the script folder` };
     }
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES)
+      return { problem: `module '${name.slice(0, 32)}…' refused: a name of over ${MAX_NAME_BYTES} bytes` };
     const relative = `${name.replaceAll('.', '/')}.lua`;
     const path = join(this.folder, relative);
+    if (!this.seen.has(path) && this.seen.size >= MAX_FILES)
+      return { problem: `module '${name}' refused: the script has asked for ${MAX_FILES} files already` };
     try {
       if (!realpathSync(path).startsWith(realpathSync(this.folder) + sep)) {
         return { problem: `module '${name}' refused: ${relative} leads out of the script folder` };

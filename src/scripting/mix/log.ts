@@ -1,11 +1,20 @@
 /** `mix.log` and its levels. */
 import type { Log } from '../../core/ports.js';
-import { ScriptError } from '../stack.js';
+import { ScriptError, type Stack } from '../stack.js';
 import type { MakeModule } from './module.js';
 
 const LEVELS: readonly (keyof Log)[] = ['debug', 'info', 'warn', 'error'];
-/** A line is for people; what is longer is cut. */
+/** A line is for people; what is longer is cut, before it takes this process's memory. */
 const LONGEST_LINE = 8192;
+
+/** Any value as one line of the log. */
+export function line(stack: Stack, L: number, at: number): string {
+  const pointer = stack.lua.luaL_tolstring(L, at, 0);
+  const length = stack.rawLength(L, -1);
+  const text = stack.decode(pointer, Math.min(length, LONGEST_LINE));
+  stack.setTop(L, -2);
+  return length > LONGEST_LINE ? `${text}…` : text;
+}
 
 export const log: MakeModule = ({ stack, log, where }) => ({
   functions: {
@@ -13,8 +22,7 @@ export const log: MakeModule = ({ stack, log, where }) => ({
       const level = LEVELS[stack.checkNumber(L, 1)];
       if (level === undefined)
         throw new ScriptError("bad argument #1 to 'log' (mix.DEBUG, INFO, WARN or ERROR expected)");
-      const text = stack.describe(L, 2);
-      log[level](text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text, { script: where(L) });
+      log[level](line(stack, L, 2), { script: where(L) });
       return 0;
     },
   },

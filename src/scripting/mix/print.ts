@@ -1,4 +1,5 @@
 /** `print`: one log line with every argument, tables with what is in them, bounded. In Lua itself. */
+import { line } from './log.js';
 import type { MakeModule } from './module.js';
 
 const LUA = String.raw`
@@ -87,7 +88,7 @@ export const print: MakeModule = ({ stack, log, where }) => ({
   lua: { name: 'print', text: LUA },
   internal: {
     write(L) {
-      log.info(stack.checkText(L, 1), { at: where(L) });
+      log.info(line(stack, L, 1), { at: where(L) });
       return 0;
     },
   },

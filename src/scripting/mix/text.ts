@@ -8,6 +8,9 @@ import { Refused } from './refused.js';
 /** What a query string turns into: text, or a table with text and integer keys. */
 export type QueryTable = Map<string | number, string | QueryTable>;
 
+/** The largest index of each table, behind which `[]` goes on. */
+type Lasts = Map<QueryTable, number>;
+
 /** Bounds of one query string, as PHP's max_input_vars and max_input_nesting_level. */
 export const MAX_QUERY_BYTES = 1024 * 1024;
 const MAX_VARIABLES = 1000;
@@ -41,6 +44,7 @@ export function* strSplit(text: Buffer, separator: Buffer): Generator<readonly [
 export function parseStr(text: string): QueryTable | Refused {
   if (text.length > MAX_QUERY_BYTES) return new Refused(`more than ${MAX_QUERY_BYTES} bytes`);
   const root: QueryTable = new Map();
+  const lasts: Lasts = new Map();
   let variables = 0;
   for (const pair of text.split('&')) {
     if (pair === '') continue;
@@ -48,14 +52,14 @@ export function parseStr(text: string): QueryTable | Refused {
     const equals = pair.indexOf('=');
     const name = percentDecode(equals < 0 ? pair : pair.slice(0, equals), true);
     const value = equals < 0 ? '' : percentDecode(pair.slice(equals + 1), true);
-    const problem = place(root, name.replace(/^ +/, ''), value);
+    const problem = place(root, lasts, name.replace(/^ +/, ''), value);
     if (problem !== null) return new Refused(problem);
   }
   return root;
 }
 
 /** Puts a value under a name such as `c[k][]`. Names without a beginning are skipped, as in PHP. */
-function place(root: QueryTable, name: string, value: string): string | null {
+function place(root: QueryTable, lasts: Lasts, name: string, value: string): string | null {
   const open = name.indexOf('[');
   const hasPath = open > 0 && name.indexOf(']', open) > 0;
   const first = (hasPath ? name.slice(0, open) : name).replace(/[. [\0]/g, '_');
@@ -71,7 +75,7 @@ function place(root: QueryTable, name: string, value: string): string | null {
   if (path.length > MAX_NESTING) return `a name with more than ${MAX_NESTING} levels`;
   let table = root;
   for (let i = 0; i < path.length - 1; i++) {
-    const key = keyOf(path[i]!, table);
+    const key = keyOf(path[i]!, table, lasts);
     let next = table.get(key);
     if (!(next instanceof Map)) {
       next = new Map();
@@ -79,15 +83,16 @@ function place(root: QueryTable, name: string, value: string): string | null {
     }
     table = next;
   }
-  table.set(keyOf(path[path.length - 1]!, table), value);
+  table.set(keyOf(path[path.length - 1]!, table, lasts), value);
   return null;
 }
 
-function keyOf(part: string, table: QueryTable): string | number {
-  if (part !== '') return /^(0|-?[1-9][0-9]{0,14})$/.test(part) ? Number(part) : part;
-  let last = 0;
-  for (const key of table.keys()) if (typeof key === 'number' && key > last) last = key;
-  return last + 1;
+function keyOf(part: string, table: QueryTable, lasts: Lasts): string | number {
+  const last = lasts.get(table) ?? 0;
+  if (part !== '' && !/^(0|-?[1-9][0-9]{0,14})$/.test(part)) return part;
+  const key = part === '' ? last + 1 : Number(part);
+  if (key > last) lasts.set(table, key);
+  return key;
 }
 
 /** `%41` → `A`; a `%` without two hex digits stays as it is. `plus`: `+` is a space (query strings). */
