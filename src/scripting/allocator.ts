@@ -9,10 +9,11 @@
  *       used -= old; if old >= LARGE: large(old, 0)
  *       if old <= SMALL and kept < KEPT: kept += rounded(old); put pointer into the list of old; return 0
  *       free(pointer); return 0
- *     if (old | new) >= LARGE: if large(old, new) == 0: return 0
- *     if new > old and used + (new - old) > limit: return 0
+ *     if (old | new) >= LARGE: large(old, new)
+ *     if new > old and used + (new - old) > limit: refused(); return 0
  *     if pointer == 0 and new <= SMALL and the list of new has one: kept -= rounded(new); used += new; return it
- *     pointer = realloc(pointer, new <= SMALL ? rounded(new) : new); if pointer == 0: return 0
+ *     pointer = realloc(pointer, new <= SMALL ? rounded(new) : new)
+ *     if pointer == 0: refused(); return 0
  *     used += new - old; return pointer
  */
 import { compile, type WasmModule } from './webassembly.js';
@@ -31,7 +32,7 @@ const I32 = 0x7f;
 const VOID = 0x40;
 // Local 0 is what lua_newstate was given for the allocator; it is not used.
 const [POINTER, OLD, NEW, LIST] = [1, 2, 3, 4];
-const [REALLOC, FREE, LARGE, ALLOCATE] = [0, 1, 2, 3];
+const [REALLOC, FREE, LARGE, REFUSED, ALLOCATE] = [0, 1, 2, 3, 4];
 const [USED, LIMIT, LISTS, KEPT] = [0, 1, 2, 3];
 
 const get = (local: number) => [0x20, local];
@@ -111,7 +112,7 @@ const body = [
     write(USED),
     get(OLD),
     isLarge,
-    when(get(OLD), constant(0), call(LARGE), [0x1a]),
+    when(get(OLD), constant(0), call(LARGE)),
     get(OLD),
     isSmall,
     read(KEPT),
@@ -128,11 +129,11 @@ const body = [
   ...get(NEW),
   ...OR,
   ...isLarge,
-  ...when(get(OLD), get(NEW), call(LARGE), IS_ZERO, when(constant(0), RETURN)),
+  ...when(get(OLD), get(NEW), call(LARGE)),
   ...get(NEW),
   ...get(OLD),
   ...MORE,
-  ...when(read(USED), get(NEW), ADD, get(OLD), SUB, read(LIMIT), MORE, when(constant(0), RETURN)),
+  ...when(read(USED), get(NEW), ADD, get(OLD), SUB, read(LIMIT), MORE, when(call(REFUSED), constant(0), RETURN)),
   ...get(NEW),
   ...isSmall,
   ...when(get(POINTER), IS_ZERO, when(...takeKept), get(POINTER), rounded(NEW), call(REALLOC), set(POINTER)),
@@ -142,7 +143,7 @@ const body = [
   ...when(get(POINTER), get(NEW), call(REALLOC), set(POINTER)),
   ...get(POINTER),
   ...IS_ZERO,
-  ...when(constant(0), RETURN),
+  ...when(call(REFUSED), constant(0), RETURN),
   ...read(USED),
   ...get(NEW),
   ...ADD,
@@ -156,7 +157,7 @@ const body = [
 let compiled: Promise<WasmModule> | undefined;
 
 /**
- * Imports `lua.memory`, `lua.realloc`, `lua.free`, `lua.large`; exports `allocate` and the mutable globals `used`, `limit` and
+ * Imports `lua.memory`, `lua.realloc`, `lua.free`, `lua.large`, `lua.refused`; exports `allocate` and the mutable globals `used`, `limit` and
  * `lists` (a pointer to LISTS_BYTES zeros, to be set before the first call).
  */
 export function allocatorModule(): Promise<WasmModule> {
@@ -168,6 +169,8 @@ export function allocatorModule(): Promise<WasmModule> {
         vector([
           [0x60, 2, I32, I32, 1, I32],
           [0x60, 1, I32, 0],
+          [0x60, 2, I32, I32, 0],
+          [0x60, 0, 0],
           [0x60, 4, I32, I32, I32, I32, 1, I32],
         ]),
       ),
@@ -177,12 +180,13 @@ export function allocatorModule(): Promise<WasmModule> {
           [
             ['realloc', 0, 0],
             ['free', 0, 1],
-            ['large', 0, 0],
+            ['large', 0, 2],
+            ['refused', 0, 3],
             ['memory', 2, 0, 1],
           ].map(([is, ...type]) => [...name('lua'), ...name(String(is)), ...type.map(Number)]),
         ),
       ),
-      ...section(3, vector([[2]])),
+      ...section(3, vector([[4]])),
       ...section(6, vector([USED, LIMIT, LISTS, KEPT].map(() => [I32, 1, ...constant(0), 0x0b]))),
       ...section(
         7,

@@ -5,13 +5,22 @@
  * often the hook looks at the clock.
  */
 
+import { invariant } from '../errors.js';
 import { LARGE_BLOCK_BYTES } from './allocator.js';
 import type { Stack } from './stack.js';
 import { ScriptError } from './stack.js';
 
 const MASK_COUNT = 8;
-/** Instructions between two looks at the clock: about 0.1 ms. */
-const PERIOD = 10_000;
+/** Instructions between two looks at the clock: about 10 us, unless each of them is a call of something native. */
+const PERIOD = 1000;
+/**
+ * Where a lua_State of this build (5.4 on 32 bits) says whether hooks may run: off while one does. A hook that raises leaves it off,
+ * until a pcall sets it again; a coroutine that dies of it would keep it, and what runs on it next, __close included, could not
+ * be stopped.
+ */
+const ALLOW_HOOK = 7;
+/** Coroutines entered between two looks: each has a count of its own, which a short one never reaches. */
+const ENTERED_PER_LOOK = 64;
 const SHORTEST_PERIOD = 20;
 /** Bytes that may be touched between two looks. */
 const BYTES_PER_LOOK = 200_000_000;
@@ -23,6 +32,7 @@ export class CpuLimit {
   stopping = false;
   private deadline = 0;
   private largeBytes = 0;
+  private entered = 0;
   private period = PERIOD;
   private hook = 0;
   private stack!: Stack;
@@ -33,6 +43,7 @@ export class CpuLimit {
   attach(stack: Stack, hook: number, L: number): void {
     this.stack = stack;
     this.hook = hook;
+    invariant(stack.heap()[L + ALLOW_HOOK] === 1, 'this Lua build lays out lua_State in another way');
     stack.lua.lua_sethook(L, hook, MASK_COUNT, PERIOD);
   }
 
@@ -73,21 +84,22 @@ export class CpuLimit {
   enter(L: number): void {
     this.running = L;
     // A callback that is being stopped is so in all its coroutines.
-    if (this.stopping) this.stack.lua.lua_sethook(L, this.hook, MASK_COUNT, 1);
+    if (this.stopping || (++this.entered % ENTERED_PER_LOOK === 0 && this.over())) this.stopSoon();
+  }
+
+  /** There was no memory for a block, after a full collection: as long as a script catches that, each try costs another one. */
+  onRefused(): void {
+    if (this.running !== 0 && (this.stopping || this.over())) this.stopSoon();
   }
 
   /** A block of Lua's changes its size (0: was not there, is gone); at least one of the two is large. */
-  onLarge(oldBytes: number, newBytes: number): boolean {
+  onLarge(oldBytes: number, newBytes: number): void {
     const before = oldBytes >= LARGE_BLOCK_BYTES ? oldBytes : 0;
     this.largeBytes = Math.max(0, this.largeBytes - before + (newBytes >= LARGE_BLOCK_BYTES ? newBytes : 0));
     this.period = Math.max(SHORTEST_PERIOD, Math.min(PERIOD, Math.floor(BYTES_PER_LOOK / this.largeBytes)));
-    if (newBytes > before && this.running !== 0) {
-      const over = this.stopping || this.over();
-      if (over || this.period < PERIOD) {
-        this.stack.lua.lua_sethook(this.running, this.hook, MASK_COUNT, over ? 1 : this.period);
-      }
-    }
-    return true;
+    if (newBytes <= before || this.running === 0) return;
+    if (this.stopping || this.over()) this.stopSoon();
+    else if (this.period < PERIOD) this.calm(this.running);
   }
 
   /** Whether strings are short enough that comparing some thousand of them takes no time. */
@@ -101,6 +113,11 @@ export class CpuLimit {
     return now >= this.deadline;
   }
 
+  /** The next instruction of what runs raises. */
+  private stopSoon(): void {
+    this.stack.lua.lua_sethook(this.running, this.hook, MASK_COUNT, 1);
+  }
+
   private stop(L: number): void {
     this.stopping = true;
     const { lua } = this.stack;
@@ -108,6 +125,7 @@ export class CpuLimit {
     lua.luaL_where(L, 0);
     this.stack.pushText(L, this.text());
     lua.lua_concat(L, 2);
+    this.stack.heap()[L + ALLOW_HOOK] = 1;
     lua.lua_error(L);
   }
 

@@ -14,6 +14,7 @@ const DEBUG_LUA = 'debug = { traceback = debug.traceback }';
 export class Environments {
   /** The Lua function that makes a sandboxed global table. */
   private readonly make: number;
+  private readonly showing: number;
   private readonly pointers = new Map<HostFunction, number>();
 
   constructor(
@@ -23,15 +24,25 @@ export class Environments {
     const { L, stack } = vm;
     this.compileWithoutLines(SANDBOX_LUA, '=sandbox');
     pushGuards(vm, L);
-    vm.call(L, 1, 1);
+    vm.call(L, 1, 2);
+    this.showing = stack.keep(L);
     this.make = stack.keep(L);
   }
 
-  /** Pushes a fresh global table on the main state. */
-  push(): void {
+  /** From here on the methods of strings are those of a version; they are the only thing that versions have to share. */
+  show(generation: number): void {
+    const { L, stack } = this.vm;
+    stack.pushKept(L, this.showing);
+    stack.pushCount(L, generation);
+    this.vm.call(L, 1, 0);
+  }
+
+  /** Pushes a fresh global table for a version on the main state. */
+  push(generation: number): void {
     const { L, stack } = this.vm;
     stack.pushKept(L, this.make);
-    this.vm.call(L, 0, 1);
+    stack.pushCount(L, generation);
+    this.vm.call(L, 1, 1);
     const env = stack.getTop(L);
     for (const { functions = {}, constants = {} } of this.modules) {
       for (const [name, fn] of Object.entries(functions)) this.set(env, name, () => this.pushFunction(L, fn));

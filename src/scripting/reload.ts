@@ -18,6 +18,8 @@ export class Reloader {
   files: ScriptFiles;
   private version: Version | null = null;
   private generation = 0;
+  /** Versions that were tried, and so the number of the newest. */
+  private tried = 0;
   private watch: NodeJS.Timeout | undefined;
 
   constructor(
@@ -27,6 +29,7 @@ export class Reloader {
     private readonly timers: Timers,
   ) {
     this.files = new ScriptFiles(options.entry);
+    parts.scheduler.show = (generation) => parts.environments.show(generation);
   }
 
   /** The version that callbacks run in. */
@@ -63,7 +66,7 @@ export class Reloader {
   private load(): string | null {
     const { scheduler } = this.parts;
     const before = this.files;
-    const generation = this.generation + 1;
+    const generation = ++this.tried;
     const files = new ScriptFiles(this.options.entry);
     this.files = files;
     const loaded = this.attempt(generation, files);

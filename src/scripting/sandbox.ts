@@ -1,6 +1,7 @@
 /**
  * The global table that scripts get, in Lua: standard functions without those that reach the host, hide from the CPU limit or cannot
- * be interrupted. Run once per VM with `...` = host functions (guard.ts); returns a function that makes a fresh environment.
+ * be interrupted. Run once per VM with `...` = host functions (guard.ts); returns a function that makes a fresh environment for a
+ * version of the scripts, and one that makes the methods of strings those of a version.
  * Its text is compiled without line numbers, so that errors of a guarded function do not point here.
  */
 
@@ -25,11 +26,12 @@ end
 -- ── strings ──
 
 local byte, find, match, gmatch, gsub, rep = string.byte, string.find, string.match, string.gmatch, string.gsub, string.rep
-local sub, concat_list = string.sub, table.concat
+local sub, format, concat_list = string.sub, string.format, table.concat
 
--- Steps that the VM's own matcher may need at worst (about 50 ms) before a pattern goes to the one with a budget.
-local STEPS = 5e6
-local longest, known = {}, 0
+-- Steps that the VM's own matcher may need at worst (about 50 ms) before a pattern goes to the one with a budget, and before the
+-- clock is looked at first.
+local STEPS, FEW_STEPS = 5e6, 2e3
+local longest, short, known = {}, {}, 0
 
 -- Behind the set that begins at i.
 local function after_set(p, i)
@@ -43,10 +45,15 @@ local function after_set(p, i)
   return i + 1
 end
 
--- The longest subject on which a pattern is surely quick: n^repetitions tries at worst, twice for each "?".
-local function longest_for(p)
+-- The longest subject on which a pattern needs so many steps at most: n^repetitions tries, twice for each "?".
+local function longest_within(budget, repetitions)
+  if budget < 1 then return -1 end
+  return repetitions == 0 and budget or budget ^ (1 / repetitions)
+end
+
+local function learn(p)
   local anchored = byte(p, 1) == 94
-  local repetitions, budget, i = anchored and 0 or 1, STEPS / (#p + 1), anchored and 2 or 1
+  local repetitions, doubts, i = anchored and 0 or 1, #p + 1, anchored and 2 or 1
   while true do
     local c = byte(p, i)
     if c == nil then break end
@@ -61,18 +68,19 @@ local function longest_for(p)
     else i = i + 1 end
     local suffix = byte(p, i)
     if suffix == 42 or suffix == 43 or suffix == 45 then repetitions = repetitions + 1 i = i + 1
-    elseif suffix == 63 then budget = budget / 2 i = i + 1 end
+    elseif suffix == 63 then doubts = doubts * 2 i = i + 1 end
   end
-  local most = repetitions == 0 and budget or budget ^ (1 / repetitions)
-  if budget < 1 then most = -1 end
   known = known + 1
-  if known > 1000 then longest, known = {}, 1 end
-  longest[p] = most
-  return most
+  if known > 1000 then longest, short, known = {}, {}, 1 end
+  longest[p], short[p] = longest_within(STEPS / doubts, repetitions), longest_within(FEW_STEPS / doubts, repetitions)
 end
 
 local function is_quick(s, p)
-  return #s <= (longest[p] or longest_for(p))
+  local length = #s
+  if short[p] == nil then learn(p) end
+  if length <= short[p] then return true end
+  tick()
+  return length <= longest[p]
 end
 
 local function texts(s, p, name)
@@ -87,7 +95,9 @@ strings.dump = nil
 function strings.find(s, p, init, plain)
   if type(s) ~= "string" or type(p) ~= "string" then s, p = texts(s, p, "find") end
   if plain then
-    if #s * #p <= STEPS then return find(s, p, init, true) end
+    local most = #s * #p
+    if most > 10000 then tick() end
+    if most <= STEPS then return find(s, p, init, true) end
   elseif is_quick(s, p) then return find(s, p, init) end
   return host.find(s, p, init or 1, plain and true or false)
 end
@@ -181,6 +191,11 @@ function strings.rep(s, n, separator)
   return rep(s, n, separator)
 end
 
+function strings.format(...)
+  tick()
+  return format(...)
+end
+
 -- ── tables ──
 
 local sort, insert, remove, move = table.sort, table.insert, table.remove, table.move
@@ -190,6 +205,7 @@ local function less(a, b) return a < b end
 
 -- With a comparison in Lua the sorting can be stopped.
 function tables.sort(list, before)
+  if type(list) == "table" and #list > 100 then tick() end
   if before == nil and (type(list) ~= "table" or metatable_of(list) ~= nil or #list > 5000 or not quick()) then before = less end
   return sort(list, before)
 end
@@ -281,9 +297,17 @@ function coroutines.resume(co, ...)
   return again(co, running(), ...)
 end
 
+-- What __close of its variables does runs on the coroutine that is closed.
+local function closing(co, self)
+  at(co)
+  local ok, problem = close(co)
+  at(self)
+  return ok, problem
+end
+
 local function unwrap(co, ok, ...)
   if ok then return ... end
-  close(co)
+  closing(co, running())
   error((...), 0)
 end
 
@@ -297,7 +321,7 @@ end
 function coroutines.close(co)
   if type(co) ~= "thread" then bad(1, "close", "coroutine", co) end
   if not made[co] then error("cannot close a callback", 2) end
-  return close(co)
+  return closing(co, running())
 end
 
 -- ── base ──
@@ -357,8 +381,10 @@ local BASE = { "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pc
 
 local string_metatable = metatable_of("")
 string_metatable.__metatable = false
+-- An old version's lives as long as a callback of that version waits.
+local strings_of = setmetatable({}, { __mode = "v" })
 
-return function()
+local function make(version)
   local env = {}
   for i = 1, #BASE do env[BASE[i]] = pristine[BASE[i]] end
   env._G = env
@@ -369,8 +395,14 @@ return function()
   end
   env.string, env.table, env.coroutine = copy(strings), copy(tables), copy(coroutines)
   env.math, env.utf8, env.debug = copy(math), copy(utf8), copy(debug)
-  -- So that ("x"):name() finds what a script adds to its string table.
-  string_metatable.__index = env.string
+  strings_of[version] = env.string
   return env
 end
+
+-- So that ("x"):name() finds what a script adds to its string table.
+local function show(version)
+  string_metatable.__index = strings_of[version] or strings
+end
+
+return make, show
 `;

@@ -61,6 +61,10 @@ export class Scheduler<Owner> {
   private deferred: (() => void)[] = [];
   private readonly out: number;
   private closed = false;
+  /** The version whose methods strings have now. */
+  private shown = 0;
+  /** Gives strings the methods of a version (environment.ts); set before the first callback. */
+  show: (generation: number) => void = NOTHING;
 
   constructor(
     private readonly vm: Vm,
@@ -86,7 +90,9 @@ export class Scheduler<Owner> {
   /** Runs the function under `args` arguments until it waits or ends; then `done` of the thread was or will be called. */
   start(thread: Thread<Owner>, args: number): void {
     this.started[thread.name] = (this.started[thread.name] ?? 0) + 1;
-    thread.ranMs = this.counts.callbacks++ % MEASURED === 0 ? 0 : -1;
+    const measured = this.counts.callbacks++ % MEASURED === 0;
+    thread.ranMs = measured ? 0 : -1;
+    if (measured) this.vm.relieve();
     this.resume(thread, args);
   }
 
@@ -94,6 +100,7 @@ export class Scheduler<Owner> {
   discard(thread: Thread<Owner>): void {
     thread.owner = null;
     this.vm.stack.release(this.vm.L, thread.ref);
+    this.vm.relieve();
   }
 
   /** A coroutine that has ended is kept for the next callback. */
@@ -134,8 +141,9 @@ export class Scheduler<Owner> {
       if (thread.waiting) this.later(() => this.wake(thread, ticket, push));
     });
     if (results !== null) return (results as PushResults)(L);
+    // It is set already when a wait before this one could not suspend: a coroutine of the script inside of a table.sort function.
+    if (!thread.waiting) this.counts.waiting++;
     thread.waiting = true;
-    this.counts.waiting++;
     this.vm.stack.lua.lua_pushlightuserdata(L, WAIT_TOKEN);
     return this.vm.stack.lua.lua_yieldk(L, 1, 0, 0);
   }
@@ -167,6 +175,7 @@ export class Scheduler<Owner> {
     this.running = thread;
     if (outer === null) cpu.begin(thread.L);
     else cpu.running = thread.L;
+    this.showVersion(thread);
     const began = thread.ranMs < 0 ? 0 : performance.now();
     const status = this.enter(thread, outerL, args);
     if (thread.ranMs >= 0) thread.ranMs += performance.now() - began;
@@ -178,6 +187,13 @@ export class Scheduler<Owner> {
       stack.lua.lua_settop(thread.L, -1 - results);
     } else this.end(thread, status, results, stopped);
     if (outer === null) this.settle();
+    else this.showVersion(outer);
+  }
+
+  private showVersion({ generation }: Thread<Owner>): void {
+    if (generation === this.shown) return;
+    this.shown = generation;
+    this.show(generation);
   }
 
   /** lua_resume. What comes out of it as an exception is no Lua error but a bug or the end of our own stack; the coroutine is lost. */
@@ -199,7 +215,6 @@ export class Scheduler<Owner> {
   }
 
   private end(thread: Thread<Owner>, status: number, results: number, stopped: boolean): void {
-    const { lua } = this.vm.stack;
     thread.ticket++;
     if (thread.ranMs >= 0) this.ran(thread.ranMs);
     if (thread.waiting) {
@@ -215,16 +230,26 @@ export class Scheduler<Owner> {
     if (status === LUA_BROKEN)
       return thread.done(thread, { results: 0, error: 'the callback was lost, see the line before' });
     const error = this.explain(thread, status);
-    lua.lua_resetthread(thread.L, 0);
-    lua.lua_settop(thread.L, 0);
+    this.unwind(thread);
     if (stopped) this.vm.cpu.calm(thread.L);
     thread.done(thread, { results: 0, error });
     this.giveBack(thread);
   }
 
+  /** Empties the stack of a coroutine that failed, which calls __close of what is on it: they run under the limits as well. */
+  private unwind({ L }: Thread<Owner>): void {
+    const { cpu, stack } = this.vm;
+    const outer = cpu.running;
+    cpu.running = L;
+    stack.lua.lua_resetthread(L, 0);
+    stack.lua.lua_settop(L, 0);
+    cpu.running = outer;
+  }
+
   /** Runs what was put off, and ends the CPU slice when nothing runs any more. */
   private settle(): void {
     this.vm.cpu.end();
+    if (this.vm.isShort) this.vm.relieve();
     while (this.deferred.length > 0 && this.running === null) {
       const due = this.deferred;
       this.deferred = [];
@@ -244,14 +269,16 @@ export class Scheduler<Owner> {
       status === LUA_YIELD
         ? 'coroutine.yield was called outside of a coroutine of the script'
         : lua.lua_type(thread.L, -1) === 4
-          ? stack.decode(stack.toLString(thread.L, -1), stack.lastLength())
+          ? stack.decode(stack.toLString(thread.L, -1), Math.min(stack.lastLength(), LONGEST_ERROR))
           : `error object is a ${stack.typeName(thread.L, lua.lua_type(thread.L, -1))} value`;
     let trace = '';
-    vm.attempt(() => {
-      lua.luaL_traceback(vm.L, thread.L, 0, 0);
-      trace = stack.describe(vm.L, -1);
-      lua.lua_settop(vm.L, -2);
-    });
+    vm.wasm.withSpare(() =>
+      vm.attempt(() => {
+        lua.luaL_traceback(vm.L, thread.L, 0, 0);
+        trace = stack.describe(vm.L, -1);
+        lua.lua_settop(vm.L, -2);
+      }),
+    );
     return withPosition(message, trace);
   }
 
@@ -279,10 +306,13 @@ export class Scheduler<Owner> {
       };
     }
     stack.lua.lua_settop(L, 0);
+    this.vm.relieve();
     return null;
   }
 }
 
+/** Bytes of an error's own text that are told; a script may raise any string. */
+const LONGEST_ERROR = 8192;
 const NOTHING = (): void => undefined;
 
 /** An error without a position (memory, a native function's own) gets that of the innermost line of the script. */

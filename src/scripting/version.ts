@@ -25,7 +25,7 @@ export interface VersionParts {
   readonly environments: Environments;
   /** Host functions of DISPATCH_LUA and REQUIRE_LUA. */
   readonly framing: Readonly<Record<string, HostFunction>>;
-  readonly requiring: { readonly find: HostFunction; readonly load: HostFunction };
+  readonly requiring: { readonly find: HostFunction; readonly load: HostFunction; readonly done: HostFunction };
 }
 
 /** Compiles and runs the entry file in a fresh environment. A string: why it does not load. */
@@ -34,7 +34,7 @@ export function loadVersion(parts: VersionParts, generation: number, files: Scri
   const { L, stack } = vm;
   const top = stack.getTop(L);
   try {
-    parts.environments.push();
+    parts.environments.push(generation);
     const env = stack.getTop(L);
     const entries = pushEntries(parts, env);
     setRequire(parts, env);
@@ -107,9 +107,11 @@ function compileIn(vm: Vm, env: number, file: ReadScript): string | null {
 }
 
 const REQUIRE_LUA = `
-local find, load = ...
-local env, error, type = _G, error, type
-local loading = {}
+local find, load, done = ...
+local env, error, type, setmetatable = _G, error, type, setmetatable
+-- Path → a table with "by", the coroutine that runs the module's top level, until that has ended, however it does.
+local loading, ending = {}, { __close = done }
+local running = coroutine.running
 local loaded = { _G = env, string = string, table = table, math = math, coroutine = coroutine, utf8 = utf8, os = os, bit = bit, mix = mix }
 package = { loaded = loaded, path = "?.lua", cpath = "" }
 
@@ -121,13 +123,13 @@ function require(name)
   if path == nil then error(problem, 2) end
   value = loaded[path]
   if value ~= nil then return value end
-  if loading[path] then error("loop of modules: '" .. name .. "' is being loaded already", 2) end
+  if loading[path] and loading[path].by == running() then error("loop of modules: '" .. name .. "' is being loaded already", 2) end
   local run
   run, problem = load(env, path)
   if run == nil then error(problem, 0) end
-  loading[path] = true
+  local mark <close> = setmetatable({ by = running() }, ending)
+  loading[path] = mark
   value = run(name, path)
-  loading[path] = nil
   if value == nil then value = loaded[name] end
   if value == nil then value = true end
   loaded[path], loaded[name] = value, value
@@ -139,7 +141,8 @@ function setRequire({ vm, environments, requiring }: VersionParts, env: number):
   environments.compileIn(env, REQUIRE_LUA, '=require');
   environments.pushFunction(vm.L, requiring.find);
   environments.pushFunction(vm.L, requiring.load);
-  vm.call(vm.L, 2, 0);
+  environments.pushFunction(vm.L, requiring.done);
+  vm.call(vm.L, 3, 0);
 }
 
 /** The host functions of REQUIRE_LUA; `files` are those of the version that is being loaded or runs. */
@@ -163,6 +166,13 @@ export function requireFunctions(vm: Vm, files: () => ScriptFiles): VersionParts
       if (problem === null) stack.lua.lua_xmove(vm.L, L, 1);
       stack.setTop(vm.L, top);
       return problem === null ? 1 : stack.pushFailure(L, problem);
+    },
+    /** Not in Lua, where it would not run for a callback that is being stopped. */
+    done(L) {
+      stack.setTop(L, 1);
+      stack.pushNil(L);
+      stack.setField(L, 'by');
+      return 0;
     },
   };
 }

@@ -13,7 +13,10 @@ export interface VmLimits {
   readonly memoryLimitMb: number;
 }
 
-const STRIP_LUA = 'local dump, load = string.dump, load; return function(f) return load(dump(f, true), "=?", "b") end';
+const START_LUA = `
+local dump, load = string.dump, load
+return function(f) return load(dump(f, true), "=?", "b") end, collectgarbage
+`;
 
 const LIBRARIES = ['coroutine', 'debug', 'math', 'string', 'table', 'utf8'] as const;
 
@@ -22,12 +25,18 @@ export class Vm {
   /** The main state. Callbacks never run on it. */
   readonly L: number;
   private stripper = 0;
+  private collector = 0;
+  /** Something found no memory since the last full collection that nothing was in the way of. */
+  isShort = false;
+  private collectAbove: number;
 
   private constructor(
     readonly wasm: Wasm,
     readonly cpu: CpuLimit,
+    private readonly memoryLimitBytes: number,
     readonly log: Log,
   ) {
+    this.collectAbove = memoryLimitBytes / 2;
     this.stack = new Stack(wasm.lua);
     this.L = wasm.lua.lua_newstate(wasm.allocator, 0);
     if (this.L === 0) throw new Error('lua.memoryLimitMb is too small for a VM');
@@ -41,11 +50,18 @@ export class Vm {
 
   static async create(limits: VmLimits, log: Log): Promise<Vm> {
     const cpu = new CpuLimit(limits.cpuLimitMs);
+    const memoryBytes = limits.memoryLimitMb * 1024 * 1024;
+    let vm: Vm | undefined;
     const wasm = await loadWasm({
-      memoryBytes: limits.memoryLimitMb * 1024 * 1024,
+      memoryBytes,
       large: (oldBytes, newBytes) => cpu.onLarge(oldBytes, newBytes),
+      refused() {
+        if (vm !== undefined) vm.isShort = true;
+        cpu.onRefused();
+      },
     });
-    return new Vm(wasm, cpu, log);
+    vm = new Vm(wasm, cpu, memoryBytes, log);
+    return vm;
   }
 
   /** Bytes that Lua holds. */
@@ -90,6 +106,20 @@ export class Vm {
   recover(stack: number, thrown: unknown): void {
     if (!(thrown instanceof LuaPanic) && !(thrown instanceof ScriptError)) throw thrown;
     this.stack.lua.stackRestore(stack);
+  }
+
+  /**
+   * A full collection once no callback runs, after a want of memory or on the way to one. Lua knows nothing of the limit: it lets
+   * garbage grow to as much as there is in use, and then makes a collection itself before it gives up; but not for stacks
+   * of coroutines and buffers of long strings. Without this, a VM full of garbage would refuse every callback for ever.
+   */
+  relieve(): void {
+    if (this.cpu.running !== 0 || !(this.isShort || this.wasm.used() > this.collectAbove)) return;
+    this.stack.pushKept(this.L, this.collector);
+    this.call(this.L, 0, 0);
+    this.isShort = false;
+    // Half of the way again, so that a VM that needs most of its memory is not collected all the time.
+    this.collectAbove = (this.wasm.used() + this.memoryLimitBytes) / 2;
   }
 
   /** Compiles Lua text and pushes the function, or returns the error: "file:line: problem". */
@@ -160,9 +190,10 @@ export class Vm {
     };
     open('_G', lua.luaopen_base);
     for (const name of LIBRARIES) open(name, lua[`luaopen_${name}`]);
-    const problem = this.compile(this.L, Buffer.from(STRIP_LUA), '=strip');
+    const problem = this.compile(this.L, Buffer.from(START_LUA), '=start');
     if (problem !== null) throw new Error(problem);
-    this.call(this.L, 0, 1);
+    this.call(this.L, 0, 2);
+    this.collector = this.stack.keep(this.L);
     this.stripper = this.stack.keep(this.L);
   }
 

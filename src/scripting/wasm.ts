@@ -4,6 +4,7 @@
  * memory growth. Everything else that the build asks for (files, processes, environment) is not there, so no script can
  * reach it, whatever it finds in the VM.
  */
+import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { allocatorModule, LISTS_BYTES } from './allocator.js';
@@ -102,6 +103,8 @@ export interface Wasm {
   readonly lua: LuaExports;
   /** Bytes that Lua holds now. */
   used(): number;
+  /** Runs something small that must find memory even when the limit is reached: the words for an error. */
+  withSpare(run: () => void): void;
   /** Pointer to an allocator for lua_newstate which keeps within the limit. */
   readonly allocator: number;
   /** Makes a JavaScript function callable by Lua: a lua_CFunction (L → number of results) or, with two parameters, a hook. */
@@ -114,12 +117,15 @@ export interface Wasm {
 export interface WasmLimits {
   /** Bytes that Lua may hold. One more, and the allocation fails: Lua's "not enough memory", after a full collection. */
   readonly memoryBytes: number;
-  /** Asked before a block of at least LARGE_BLOCK_BYTES is made (or one is given back); false: there is no memory for it. */
-  large(oldBytes: number, newBytes: number): boolean;
+  /** Told before a block of at least LARGE_BLOCK_BYTES is made, or one is given back. */
+  large(oldBytes: number, newBytes: number): void;
+  /** Told when there is no memory for a block. */
+  refused(): void;
 }
 
 /** What lies around Lua's own bytes in the memory: the C stack, static data, and what malloc loses between blocks. */
 const OVERHEAD_BYTES = 8 * 1024 * 1024;
+const SPARE_BYTES = 256 * 1024;
 const PAGE_BYTES = 65536;
 
 let luaModule: Promise<WasmModule> | undefined;
@@ -127,7 +133,8 @@ let luaModule: Promise<WasmModule> | undefined;
 /** Loads one instance of its own: memory, table and all. The code is compiled once per process. */
 export async function loadWasm(limits: WasmLimits): Promise<Wasm> {
   luaModule ??= readFile(createRequire(import.meta.url).resolve('wasmoon/dist/glue.wasm')).then(compile);
-  const instance = await instantiateLua(await luaModule, limits);
+  const most = { bytes: limits.memoryBytes };
+  const instance = await instantiateLua(await luaModule, most);
   const exports = instance.exports as unknown as LuaExports & Runtime;
   exports.emscripten_stack_init();
   exports.__wasm_call_ctors();
@@ -136,7 +143,8 @@ export async function loadWasm(limits: WasmLimits): Promise<Wasm> {
       memory: exports.memory,
       realloc: exports.realloc,
       free: exports.free,
-      large: (from: number, to: number) => (limits.large(from, to) ? 1 : 0),
+      large: (from: number, to: number) => limits.large(from, to),
+      refused: () => limits.refused(),
     },
   });
   const { allocate, used, limit, lists } = allocator.exports as unknown as {
@@ -145,7 +153,7 @@ export async function loadWasm(limits: WasmLimits): Promise<Wasm> {
     limit: { value: number };
     lists: { value: number };
   };
-  limit.value = limits.memoryBytes;
+  limit.value = most.bytes;
   lists.value = exports.malloc(LISTS_BYTES);
   Buffer.from(exports.memory.buffer).fill(0, lists.value, lists.value + LISTS_BYTES);
   const table = exports.__indirect_function_table;
@@ -158,6 +166,14 @@ export async function loadWasm(limits: WasmLimits): Promise<Wasm> {
   return {
     lua: exports,
     used: () => used.value >>> 0,
+    withSpare(run) {
+      limit.value = most.bytes = limits.memoryBytes + SPARE_BYTES;
+      try {
+        run();
+      } finally {
+        limit.value = most.bytes = limits.memoryBytes;
+      }
+    },
     allocator: pointerOf(allocate),
     pointerOf,
     pointerTo: (fn) => pointerOf(callable('function', fn)),
@@ -165,7 +181,7 @@ export async function loadWasm(limits: WasmLimits): Promise<Wasm> {
   };
 }
 
-async function instantiateLua(module: WasmModule, limits: WasmLimits): Promise<WasmInstance> {
+async function instantiateLua(module: WasmModule, most: { readonly bytes: number }): Promise<WasmInstance> {
   const absent = (name: string) => () => {
     throw new Error(`the Lua build called ${name}, which is not there`);
   };
@@ -198,12 +214,13 @@ async function instantiateLua(module: WasmModule, limits: WasmLimits): Promise<W
     abort(): never {
       throw new LuaPanic();
     },
-    emscripten_date_now: () => Date.now(),
+    /** Lua takes it for the seeds of math.random and of its tables' hashes: nodes that start together must not have the same. */
+    emscripten_date_now: () => randomInt(2 ** 47),
     emscripten_resize_heap(bytes: number): number {
       const now = runtime.memory.buffer.byteLength;
-      const most = Math.max(now, limits.memoryBytes + OVERHEAD_BYTES);
-      if (bytes >>> 0 > most) return 0;
-      const pages = Math.ceil((Math.min(most, Math.max(bytes >>> 0, now * 1.2)) - now) / PAGE_BYTES);
+      const end = Math.max(now, most.bytes + OVERHEAD_BYTES);
+      if (bytes >>> 0 > end) return 0;
+      const pages = Math.ceil((Math.min(end, Math.max(bytes >>> 0, now * 1.2)) - now) / PAGE_BYTES);
       try {
         runtime.memory.grow(pages);
         return 1;

@@ -46,13 +46,33 @@ const ENDLESS: Readonly<Record<string, string>> = {
   collectgarbage: 'local t = {} for i = 1, 100000 do t[i] = {} end while true do collectgarbage() end',
   'a sort of many long strings':
     'local t, s = {}, string.rep("a", 1000000) for i = 1, 3000 do t[i] = s end table.sort(t)',
+  'a tower of coroutines, each of which runs briefly': `
+    local function f() for i = 1, 500 do end end
+    local function level(f) return function() for i = 1, 20 do coroutine.wrap(f)() end end end
+    for i = 1, 8 do f = level(f) end
+    f()`,
+  'an error for want of memory, caught again and again':
+    'local head while true do pcall(function() head = { head } end) end',
+  'formats of long texts, in coroutines': `
+    local s = string.rep("\\0", 10000)
+    while true do coroutine.wrap(function() for i = 1, 100 do string.format("%q", s) end end)() end`,
+  'a to-be-closed variable with long strings': `
+    local function close() local s = string.rep("x", 10000000) while true do local r = s .. "y" end end
+    local x <close> = setmetatable({}, { __close = close })
+    error("x")`,
+  'a to-be-closed variable of a coroutine that is closed': `
+    local function close() local s = string.rep("x", 10000000) while true do local r = s .. "y" end end
+    local co = coroutine.create(function() local x <close> = setmetatable({}, { __close = close }) coroutine.yield() end)
+    coroutine.resume(co)
+    coroutine.close(co)`,
   'print of a large table': 'local t = {} for i = 1, 100000 do t[i] = {} end while true do print(t) end',
 };
 
 t.test('the CPU limit stops', async (t) => {
   for (const [what, code] of Object.entries(ENDLESS)) {
     await t.test(what, async (t) => {
-      const { say, connect, run, host } = await lab(t, `${RUN_ENTRY}\nfunction on_gap() end`, { cpuLimitMs: 30 });
+      const limits = { cpuLimitMs: 30, memoryLimitMb: 64 };
+      const { say, connect, run, host } = await lab(t, RUN_ENTRY, limits);
       const connection = connect();
       say(connection, code);
       t.match(
@@ -62,6 +82,25 @@ t.test('the CPU limit stops', async (t) => {
       t.equal(run('return 1 + 1'), '2', 'others go on');
     });
   }
+});
+
+t.test('the CPU limit stops what comes after a stopped callback, its own __close included', async (t) => {
+  const { say, connect, host } = await lab(t, 'function on_message(msg) load(msg.data, "=code")() end', {
+    cpuLimitMs: 10,
+  });
+  const close = 'local x <close> = setmetatable({}, { __close = function() while true do end end })';
+  const codes = [
+    'while true do end',
+    'while true do end',
+    `${close} while true do end`,
+    `coroutine.wrap(function() ${close} while true do end end)()`,
+    `co = coroutine.create(function() ${close} while true do end end) coroutine.resume(co)`,
+    'coroutine.close(co)',
+  ];
+  const connection = connect();
+  for (const code of codes) say(connection, code);
+  t.equal(host.errors.length, codes.length);
+  for (const error of host.errors) t.match(error, /stopped: ran longer than 10 ms/);
 });
 
 t.test('the error of a stopped callback names file and line', async (t) => {
@@ -115,6 +154,55 @@ t.test('an error for want of memory names file and line', async (t) => {
   t.match(host.errors[0], /entry\.lua:3: not enough memory/);
 });
 
+t.test('a VM full of what a failed callback left behind is well again', async (t) => {
+  const { say, connect, run, host } = await lab(
+    t,
+    `${RUN_ENTRY}
+     function fill()
+       local head
+       while true do head = { head, pcall(table.pack) } end
+     end`,
+    { memoryLimitMb: 8, cpuLimitMs: 10_000 },
+  );
+  for (let i = 0; i < 3; i++) {
+    say(connect(), 'coroutine.wrap(fill)()');
+    t.equal(run('return 1 + 1'), '2');
+  }
+  t.same(host.errors, []);
+});
+
+t.test('waits that cannot suspend are not counted as waiting', async (t) => {
+  const { say, connect, run, host, script } = await lab(t, RUN_ENTRY, { waitingCallbacks: 3 });
+  host.immediate = false;
+  const wait = 'coroutine.wrap(function() mix.mesh.publish("c", "x") end)';
+  for (let i = 0; i < 5; i++) {
+    t.match(
+      run(`for i = 1, 2 do pcall(table.sort, { 3, 2, 1 }, ${wait}) end return table.sort({ 2, 1 }, ${wait})`),
+      /attempt to yield across a C-call boundary/,
+    );
+  }
+  t.equal(script.stats().waiting, 0);
+  const connection = connect();
+  say(connection, 'return (mix.mesh.publish("c", "y"))');
+  t.equal(script.stats().waiting, 1);
+  host.release();
+  t.same(connection.texts, ['1']);
+  t.equal(script.stats().waiting, 0);
+});
+
+t.test('the log takes long texts as their beginning', async (t) => {
+  const { run, say, connect, host } = await lab(t, 'function on_message(msg) load(msg.data)() end');
+  for (const code of ['mix.log(mix.INFO, long)', 'print(long)', 'error(long)']) {
+    say(connect(), `long = string.rep("x", 1000000) ${code}`);
+  }
+  t.same(
+    host.lines.map(({ message }) => message.replace(/x+/, 'x')),
+    ['x…', 'x…', 'error in a script'],
+  );
+  for (const line of host.lines) t.ok(JSON.stringify(line).length < 10_000);
+  t.equal(run('mix.websocket():send("on")'), 'on');
+});
+
 t.test('recursion ends in an error, not in the VM', async (t) => {
   const { run, host } = await lab(t, RUN_ENTRY);
   const deep: readonly string[] = [
@@ -156,6 +244,8 @@ t.test('a VM whose memory is full refuses what needs more, and is well again whe
   t.match(host.errors.join(), /not enough memory/);
   script.message(connect(), Buffer.from('kept = nil'), false);
   t.equal(run('kept = nil return 1 + 1'), '2');
+  // Garbage is looked for at every 32nd callback.
+  for (let i = 0; i < 32; i++) run('return 1');
   t.equal(run('return #string.rep("x", 1000000)'), '1000000');
   t.notMatch(host.errors.join(), /left by an exception|host function failed/);
 });

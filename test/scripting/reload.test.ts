@@ -111,6 +111,34 @@ t.test('a callback that waits finishes in the version that it began in', async (
   t.same(connection.texts, ['old', 'new']);
 });
 
+t.test('strings have the methods of the version that runs', async (t) => {
+  const { write, connect, say, next, host } = await watched(t, {
+    'entry.lua': `function string.mark(s) return s .. " old" end
+      function on_message(msg)
+        if msg.data == "wait" then mix.mesh.publish("c", "x") end
+        mix.websocket():send(msg.data:mark())
+      end`,
+  });
+  const [one, two] = [connect(), connect()];
+  const refused = next(REFUSED);
+  write('entry.lua', 'function string.mark(s) return s .. " broken" end error(("x"):mark())');
+  t.match(await refused, /x broken/);
+  say(one, 'after a failed version');
+  host.immediate = false;
+  say(two, 'wait');
+  const swap = next(SWAPPED);
+  write(
+    'entry.lua',
+    'function string.mark(s) return s .. " new" end function on_message(msg) mix.websocket():send(msg.data:mark()) end',
+  );
+  await swap;
+  say(one, 'after the swap');
+  host.release();
+  say(one, 'at last');
+  t.same(one.texts, ['after a failed version old', 'after the swap new', 'at last new']);
+  t.same(two.texts, ['wait old']);
+});
+
 t.test('timers end with their version, also when a callback of it sets one later', async (t) => {
   const { write, connect, say, next, host, script } = await watched(t, {
     'entry.lua': `mix.timer.every(0.001, function() print("old tick") end)
@@ -146,6 +174,38 @@ t.test('a module is loaded once, knows its name, and loops are errors', async (t
   });
   t.equal(host.lines[0].message, 'true\tsub.m\ttrue\ttrue\ttrue');
   t.match(host.lines[1].message, /false\t.*loop of modules/);
+});
+
+t.test('a module whose top level failed, was stopped or waits can be required by the next callback', async (t) => {
+  const { connect, say, host } = await lab(
+    t,
+    {
+      'entry.lua': `tries = 0
+        function on_message(msg) mix.websocket():send(require(msg.data)) end`,
+      'fails.lua': 'tries = tries + 1 if tries < 3 then error("try " .. tries) end return "tries: " .. tries',
+      'stops.lua': 'tries = tries + 1 while tries < 5 do end return "tries: " .. tries',
+      'waits.lua': 'return "counts: " .. mix.mesh.publish("c", "x")',
+    },
+    { cpuLimitMs: 10 },
+  );
+  const connection = connect();
+  for (const name of ['fails', 'fails', 'fails', 'stops', 'stops', 'waits']) say(connection, name);
+  t.same(connection.texts, ['tries: 3', 'tries: 5', 'counts: 1']);
+  t.equal(host.errors.length, 3);
+  t.notMatch(host.errors.join(), /loop of modules/);
+});
+
+t.test('two callbacks may wait for one module', async (t) => {
+  const { connect, say, host } = await lab(t, {
+    'entry.lua': 'function on_message(msg) mix.websocket():send(require "waits") end',
+    'waits.lua': 'return "counts: " .. mix.mesh.publish("c", "x")',
+  });
+  host.immediate = false;
+  const [one, two] = [connect(), connect()];
+  for (const connection of [one, two]) say(connection, '');
+  host.release();
+  t.same([one.texts, two.texts], [['counts: 1'], ['counts: 1']]);
+  t.same(host.errors, []);
 });
 
 t.test('many reloads do not pile up', async (t) => {

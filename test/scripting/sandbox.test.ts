@@ -115,6 +115,19 @@ t.test('a symbolic link does not lead out of the script folder', async (t) => {
   t.match(run('return require "outside"'), /leads out of the script folder/);
 });
 
+t.test('names of modules that lead nowhere have a bound', async (t) => {
+  const { run, host } = await lab(t, RUN_ENTRY);
+  t.match(run('return require(string.rep("a.", 50000) .. "b")'), /refused: a name of over 200 bytes/);
+  run('for i = 1, 2000 do pcall(require, "m" .. i) end');
+  t.match(run('return require "one_more"'), /refused: the script has asked for 1000 files already/);
+  t.same(host.errors, []);
+});
+
+t.test('two VMs draw different random numbers', async (t) => {
+  const draw = async () => (await lab(t, RUN_ENTRY)).run('return math.random(1 << 60)');
+  t.not(await draw(), await draw());
+});
+
 t.test('what a script changes stays its own', async (t) => {
   const first = await lab(t, RUN_ENTRY);
   const second = await lab(t, RUN_ENTRY);

@@ -22,7 +22,7 @@ export class BareVm {
   }
 
   static async open(...modules: MakeModule[]): Promise<BareVm> {
-    const wasm = await loadWasm({ memoryBytes: 256 * 1024 * 1024, large: () => true });
+    const wasm = await loadWasm({ memoryBytes: 256 * 1024 * 1024, large() {}, refused() {} });
     const { lua } = wasm;
     const stack = new Stack(lua);
     const vm = new BareVm(wasm, stack, lua.lua_newstate(wasm.allocator, 0));
