@@ -180,10 +180,10 @@ function callProblem(name: unknown, args: unknown): string | null {
   switch (name as CallName) {
     case 'set_context_value':
       if (list.length !== 2 || typeof list[0] !== 'string') return 'set_context_value takes a key (string) and a value';
-      return depthProblem(list[1]);
+      return contextProblem(list[1]);
     case 'set_context':
       if (list.length !== 1 || !isObject(list[0])) return 'set_context takes one object';
-      return depthProblem(list[0]);
+      return contextProblem(list[0]);
     case 'subscribe':
       return channelsProblem(list);
     case 'unsubscribe':
@@ -213,16 +213,22 @@ const isServerCloseCode = (code: unknown): boolean =>
 const isObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && (!Array.isArray(value) || value.length === 0);
 
-/** Walks level by level instead of recursing: the nesting comes from outside. */
-function depthProblem(value: unknown): string | null {
+/** What is wrong with a value for a context. Walks level by level instead of recursing: the nesting comes from outside. */
+function contextProblem(value: unknown): string | null {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) return `arguments may be nested ${MAX_DEPTH} deep`;
     const next: unknown[] = [];
     for (const item of level) {
+      if (typeof item === 'number' && losesDigits(item))
+        return 'an integer beyond 2^53 would lose digits: send it as a string';
       if (typeof item === 'object' && item !== null) for (const inner of Object.values(item)) next.push(inner);
     }
     level = next;
   }
   return null;
 }
+
+/** A 64-bit integer, such as a user's id, that JSON.parse has rounded: the script would go on with somebody else's. */
+const losesDigits = (value: number): boolean =>
+  Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) <= 2 ** 64;

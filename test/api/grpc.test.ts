@@ -223,6 +223,24 @@ t.test('a deadline ends a call that the mesh does not answer in time', async (t)
   t.match(await unary(client, 'publish', { channel: 'c' }), { success: '0' });
 });
 
+t.test('a deadline ends a subscription on the server, whatever the client does', async (t) => {
+  const { api, mesh } = await grpcLive(t);
+  const session = connectHttp2(`http://127.0.0.1:${api.grpcPort}`);
+  t.teardown(() => session.destroy());
+  const call = session.request({
+    ':method': 'POST',
+    ':path': '/lumesh.v1.Lumesh/Subscribe',
+    'content-type': 'application/grpc',
+    'grpc-timeout': '100m',
+    te: 'trailers',
+  });
+  call.end(Buffer.from([0, 0, 0, 0, 3, 0x0a, 1, 0x61]));
+  call.resume();
+  const [trailers] = await once(call, 'trailers');
+  t.equal(Number(trailers['grpc-status']), grpc.status.DEADLINE_EXCEEDED);
+  while (mesh.subscribers.get('a')?.size) await new Promise(setImmediate);
+});
+
 t.test('health follows readiness', async (t) => {
   const { health, mesh, api } = await grpcLive(t);
   const status = async () => (await unary(health, 'check', { service: 'lumesh.v1.Lumesh' })) as unknown;

@@ -86,6 +86,12 @@ const BAD: readonly (readonly [string, string, string, RegExp])[] = [
   ['a fractional client id', '/v1/mesh/send', '{"c":1.5,"d":"x"}', /a client id must be a decimal number/],
   ['an unknown function', '/v1/conn/call', `{"c":"${CLIENT}","f":"exec"}`, /f must be one of/],
   ['a key that is no string', '/v1/conn/call', `{"c":"${CLIENT}","f":"set_context_value","a":[1,2]}`, /a key/],
+  [
+    'a user id that would be rounded',
+    '/v1/conn/call',
+    `{"c":"${CLIENT}","f":"set_context_value","a":["uid",[1234567890123456789]]}`,
+    /send it as a string/,
+  ],
   ['a bad close code', '/v1/conn/call', `{"c":"${CLIENT}","f":"close","a":[1005]}`, /close code/],
   ['bottomless arguments', '/v1/conn/call', `{"c":1,"f":"set_context","a":[{"x":${BOTTOMLESS}}]}`, /nested 64 deep/],
   ['a bottomless function', '/v1/conn/call', `{"c":1,"f":${BOTTOMLESS}}`, /not a list/],
