@@ -9,7 +9,7 @@ export async function demo({ clients, backend }, say) {
   await visitor.ask({ op: 'subscribe', channels: ['ticker:BTC-USD', 'ticker:ETH-USD'] });
   for (const symbol of ['BTC-USD', 'ETH-USD']) {
     const { price } = await visitor.next({ op: 'tick', symbol });
-    say(`visitor: ${symbol} is at ${price > 0 ? 'a price' : 'nothing'}`);
+    say(`visitor: ${symbol} is at ${price}`);
   }
   const refused = await visitor.ask({ op: 'subscribe', channels: ['orders'] });
   say(`visitor: orders are refused, ${refused.error}`);

@@ -1,5 +1,6 @@
 /** The clients of examples/clients in every language that is installed, each against one node of a live mesh of two. */
 import { execFile, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -9,12 +10,13 @@ import { createNode, type LumeshNode } from '../../src/index.js';
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('../../examples/clients/', import.meta.url));
 const TEXT = 'Grüße "1" \\ 2';
+/** Built once. */
+const goProgram = join(t.testdir(), 'go-client');
 
 /** What to run, for which transports, and a command that succeeds where the language (with its packages) is there. */
 interface Language {
   readonly name: string;
   readonly command: readonly string[];
-  readonly cwd?: string;
   readonly grpc?: true;
   readonly transports: readonly string[];
   readonly needs: readonly string[];
@@ -38,10 +40,9 @@ const LANGUAGES: readonly Language[] = [
   },
   {
     name: 'Go',
-    command: ['go', 'run', '.'],
-    cwd: 'go',
+    command: [goProgram],
     transports: ['http', 'websocket'],
-    needs: ['go', '-C', `${folder}go`, 'build', '-o', '/dev/null', '.'],
+    needs: ['go', '-C', `${folder}go`, 'build', '-o', goProgram, '.'],
   },
   { name: 'PHP', command: ['php', 'php/client.php'], transports: ['http'], needs: ['php', '--version'] },
   {
@@ -101,7 +102,7 @@ t.test('clients in other languages publish to a subscriber on another node', asy
       const targets = [`http://${second.addresses.api}`, ...(language.grpc ? [second.addresses.grpc] : [])];
       const file = program.startsWith('curl/') ? folder + program : program;
       const { stdout } = await run(file, [...args, ...targets, channel, TEXT], {
-        cwd: folder + (language.cwd ?? ''),
+        cwd: folder,
         env: { ...process.env, LUMESH_USER: USER },
         timeout: 60_000,
       });
