@@ -216,6 +216,33 @@ t.test('a callback that waits keeps its place while others run', async (t) => {
   t.same(host.errors, []);
 });
 
+t.test('thousands of waits that end in any order come back to their own connections', async (t) => {
+  const { connect, say, host, script } = await lab(
+    t,
+    `function on_message(msg)
+       local id = mix.websocket():client_id()
+       for round = 1, 3 do
+         mix.mesh.publish("c", id)
+         if mix.websocket():client_id() ~= id then error("in another connection") end
+         mix.websocket():send(msg.data .. round)
+       end
+     end`,
+  );
+  host.immediate = false;
+  const connections = Array.from({ length: 3000 }, () => connect());
+  for (const text of ['a', 'b']) for (const connection of connections) say(connection, text);
+  t.equal(script.stats().waiting, 3000);
+  // 7 shares no factor with the number of waits, so each is let go once, far from its neighbours.
+  while (host.held.length > 0) {
+    const held = host.held.splice(0);
+    for (let i = 0; i < held.length; i++) held[(i * 7) % held.length]();
+  }
+  const expected = ['a1', 'a2', 'a3', 'b1', 'b2', 'b3'];
+  t.equal(connections.filter(({ texts }) => texts.join() === expected.join()).length, 3000);
+  t.equal(script.stats().waiting, 0);
+  t.same(host.errors, []);
+});
+
 t.test('a wait inside of a coroutine suspends the callback, not the coroutine', async (t) => {
   const { connect, say, host } = await lab(
     t,
