@@ -2,6 +2,7 @@
 import { Cluster } from '../../dist/sim/cluster.js';
 import { Network } from '../../dist/sim/network.js';
 import { SeededRandom } from '../../dist/sim/random.js';
+import { quietSwarm } from '../../dist/sim/swarm.js';
 import { VirtualTime } from '../../dist/sim/time.js';
 import { Trace } from '../../dist/sim/trace.js';
 
@@ -19,7 +20,8 @@ export class SimulatedMesh {
   /** `linkMs`: how long a batch takes one way. `tuning`: settings that differ from the defaults. */
   constructor({ nodes, linkMs, tuning = {} }) {
     this.time = new VirtualTime();
-    const shape = { minMs: linkMs, jitterMs: 0, slowShare: 0, slowMs: 0, spread: 1 };
+    const { latency, turns } = quietSwarm();
+    const shape = { ...latency, minMs: linkMs };
     const network = new Network(this.time, new SeededRandom(SEED, 'network'), shape, LANE_BATCHES);
     network.watch = (_to, _from, lane, frames) => {
       if (lane === 'control') this.controlFrames += frames.length;
@@ -30,7 +32,7 @@ export class SimulatedMesh {
       heard() {},
       ready() {},
     };
-    const world = { seed: SEED, time: this.time, network, trace: new Trace(false), tuning, events };
+    const world = { seed: SEED, time: this.time, network, trace: new Trace(false), tuning, turns, events };
     this.#cluster = new Cluster(world, new SeededRandom(SEED, 'cluster'), 1, 1);
     const sites = Array.from({ length: nodes }, () => this.#cluster.addSite());
     for (const site of sites) this.#cluster.start(site, sites.slice(0, Math.min(site.index, 3)));
