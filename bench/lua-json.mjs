@@ -30,7 +30,7 @@ const vm = await Vm.create({ cpuLimitMs: 600_000, memoryLimitMb: 256 }, silent);
 const { L, stack } = vm;
 const modules = [json({ stack, log: silent })];
 const environments = new Environments(vm, modules);
-environments.push();
+environments.push(0);
 const env = stack.getTop(L);
 
 /** A Lua loop around one expression; the returned function runs it `calls` times. */
