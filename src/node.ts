@@ -200,7 +200,7 @@ async function loadScripts(
 function makeApi(parts: Omit<Parts, 'api'>, queue: Queue, sharePort: boolean): Promise<Api> {
   const { config, mesh, gateway, reach, log, metrics, scripts, state } = parts;
   const self = (): SelfReport => ({ connections: gateway.count(), ...subscriptionsOf(mesh) });
-  answerAboutSelf(mesh, self, (channel) => mesh.explain(channel).subscribers);
+  answerAboutSelf(mesh, self, (channel) => mesh.explain(channel));
   const backplane = createBackplane({
     mesh,
     reach,

@@ -108,10 +108,19 @@ const channelReport = object({
     additionalProperties: { type: ['integer', 'null'] },
     description: 'Subscribers by node; null where that node did not answer in time.',
   },
-  owners: { type: 'array', items: { type: 'string' }, description: 'The nodes that keep its directory.' },
+  owners: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'The nodes that keep its directory, in the order in which they are asked.',
+  },
   route: {
     type: 'array',
     items: object({ nodeId: text('A node.'), why: text('Why a publish would be sent to it now.') }),
+  },
+  lookup: {
+    anyOf: [{ type: 'null' }, object({ answeredBy: { type: ['string', 'null'] } })],
+    description:
+      'Null where the answering node owns the channel or holds a lease. Else it asked, and the route is what that owner said; null when none answered.',
   },
 });
 

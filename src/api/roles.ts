@@ -28,9 +28,12 @@ export interface ChannelReport {
   readonly channel: string;
   /** Subscribers per node; null where that node did not answer in time. */
   readonly subscribers: Readonly<Record<string, number | null>>;
+  /** In the order in which they are asked. */
   readonly owners: readonly string[];
-  /** Who would be sent to now, and why (interest, no announcement, no sync mark, flood, lease …). */
+  /** Who would be sent to now, and why (report.ts RouteReason). */
   readonly route: readonly { readonly nodeId: string; readonly why: string }[];
+  /** A publish here has to ask an owner, and `route` is what that one answered; null when none did. Null for who need not ask. */
+  readonly lookup: { readonly answeredBy: string | null } | null;
 }
 
 /** `no_connection`: gone or never there; `unreachable`: its node did not answer; `refused`: the connection's node said no. */

@@ -83,6 +83,7 @@ interface ChannelAnswer {
   readonly subscribers: Readonly<Record<string, number | null>>;
   readonly owners: readonly string[];
   readonly route: readonly { nodeId: string; why: string }[];
+  readonly lookup: { answeredBy: string | null } | null;
 }
 
 export async function channel(options: ClientOptions & { json?: boolean }, name: string, print: Print): Promise<void> {
@@ -98,6 +99,11 @@ export async function channel(options: ClientOptions & { json?: boolean }, name:
       report.route.find((to) => to.nodeId === node)?.why ?? 'not sent to',
     ]);
   print(table(['NODE', 'SUBSCRIBERS', 'OWNER', 'A PUBLISH NOW'], rows));
+  if (report.lookup === null) return;
+  const { answeredBy } = report.lookup;
+  print(
+    `A publish at the asked node first asks ${report.owners.join(', then ')}; ${answeredBy ?? 'none'} answered now.`,
+  );
 }
 
 function milliseconds(value: number | null | undefined): string {

@@ -3,7 +3,7 @@ import { type Channel, NO_ROWS, type Row } from './channels.js';
 import type { MemberRecord } from './frames.js';
 import type { Peer } from './peer.js';
 import type { Peers } from './peers.js';
-import type { ChannelExplanation, PeerReport, RouteReason } from './report.js';
+import type { ChannelExplanation, PeerReport, Route, RouteReason } from './report.js';
 
 /** `record` is the newest about it; the view's is older while it is suspected. */
 export function reportOf(peer: Peer, record: MemberRecord, digest: string, now: number): PeerReport {
@@ -48,9 +48,40 @@ export function explain(
   }
   return {
     channel: name,
+    digest: peers.digest,
     subscribers,
+    interested: channel?.interest != null,
     owners,
-    route: [...route].map(([nodeId, why]) => ({ nodeId, why })),
+    route: listOf(route),
     lookup: !owned && leased === null,
   };
+}
+
+/**
+ * The route of a publish that has to ask: what the first owner with an answer in the same view says, and who has to be sent to
+ * whatever it says; without an answer the whole view (rules 6, 7 and 17). `answers` are the owners' own explanations.
+ */
+export function explainLookup(
+  here: ChannelExplanation,
+  selfId: string,
+  members: readonly string[],
+  answers: ReadonlyMap<string, ChannelExplanation | null>,
+): { readonly route: Route; readonly answeredBy: string | null } {
+  const answeredBy = here.owners.find((owner) => answers.get(owner)?.digest === here.digest) ?? null;
+  const route = new Map<string, RouteReason>();
+  if (answeredBy === null) {
+    for (const nodeId of members) route.set(nodeId, 'no owner answered');
+  } else {
+    const answer = answers.get(answeredBy)!;
+    if (answer.interested) route.set(answeredBy, 'interest');
+    for (const { nodeId, why } of answer.route) if (nodeId !== answeredBy) route.set(nodeId, why);
+    for (const { nodeId, why } of here.route) if (!route.has(nodeId)) route.set(nodeId, why);
+  }
+  route.delete(selfId);
+  if (here.subscribers > 0) route.set(selfId, 'subscribers here');
+  return { route: listOf(route), answeredBy };
+}
+
+function listOf(route: ReadonlyMap<string, RouteReason>): Route {
+  return [...route].map(([nodeId, why]) => ({ nodeId, why }));
 }

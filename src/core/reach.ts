@@ -4,6 +4,7 @@
  */
 import { bootOfClientId } from './client-id.js';
 import type { AskOutcome } from './message.js';
+import type { ChannelExplanation } from './report.js';
 
 /** How a send or call to one connection ended. */
 export type ReachOutcome =
@@ -106,10 +107,10 @@ export class Reach {
 export function answerAboutSelf(
   mesh: Asking,
   self: () => SelfReport,
-  subscribersOf: (channel: string) => number,
+  explain: (channel: string) => ChannelExplanation,
 ): void {
   mesh.answer('self', (_body, reply) => reply(true, encodeJson(self())));
-  mesh.answer('channel', (body, reply) => reply(true, encodeJson(subscribersOf(decoder.decode(body)))));
+  mesh.answer('channel', (body, reply) => reply(true, encodeJson(explain(decoder.decode(body)))));
 }
 
 /** Asks a node about itself; null when it does not answer. */
@@ -117,15 +118,15 @@ export function askSelf(mesh: Asking, boot: number, done: (report: SelfReport | 
   mesh.ask(boot, 'self', NOTHING, (answer) => done(answer.ok ? (decodeJson(answer.body) as SelfReport) : null));
 }
 
-/** Asks a node how many subscribers of a channel it has; null when it does not answer. */
-export function askSubscribers(
+/** Asks a node what it knows of a channel; null when it does not answer. */
+export function askChannel(
   mesh: Asking,
   boot: number,
   channel: string,
-  done: (count: number | null) => void,
+  done: (explanation: ChannelExplanation | null) => void,
 ): void {
   mesh.ask(boot, 'channel', encoder.encode(channel), (answer) =>
-    done(answer.ok ? (decodeJson(answer.body) as number) : null),
+    done(answer.ok ? (decodeJson(answer.body) as ChannelExplanation) : null),
   );
 }
 

@@ -30,15 +30,28 @@ export interface PeerReport {
   readonly synced: boolean;
 }
 
-export type RouteReason = 'subscribers here' | 'interest' | 'lease' | 'other view' | 'no sync mark';
+export type RouteReason =
+  | 'subscribers here'
+  | 'interest'
+  | 'lease'
+  | 'other view'
+  | 'no sync mark'
+  | 'no owner answered';
 
-/** How a publish on a channel would go now. */
+/** Where a publish goes, and why to each. */
+export type Route = readonly { readonly nodeId: string; readonly why: RouteReason }[];
+
+/** How a publish on a channel would go now, as far as one node knows by itself. */
 export interface ChannelExplanation {
   readonly channel: string;
+  /** The view in which it says so. */
+  readonly digest: string;
   readonly subscribers: number;
+  /** It counts as interested: it has subscribers, or had some lately (rule 4). */
+  readonly interested: boolean;
   readonly owners: readonly string[];
-  readonly route: readonly { readonly nodeId: string; readonly why: RouteReason }[];
-  /** A publish now would first ask an owner. */
+  readonly route: Route;
+  /** A publish now would first ask an owner, whose rows the route lacks. */
   readonly lookup: boolean;
 }
 

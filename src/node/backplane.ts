@@ -1,9 +1,10 @@
 /** What the API may do: the Backplane role, made of the mesh and of questions to the other nodes. */
 import type { Backplane, ChannelReport, NodeReport } from '../api/roles.js';
+import { explainLookup } from '../core/explain.js';
 import type { Mesh } from '../core/mesh.js';
 import type { Log, Meter } from '../core/ports.js';
-import { askSelf, askSubscribers, type Reach, type SelfReport } from '../core/reach.js';
-import type { PeerReport } from '../core/report.js';
+import { askChannel, askSelf, type Reach, type SelfReport } from '../core/reach.js';
+import type { ChannelExplanation, PeerReport } from '../core/report.js';
 
 export interface BackplaneParts {
   readonly mesh: Mesh;
@@ -83,23 +84,34 @@ function reportOf(peer: PeerReport, report: SelfReport | null): NodeReport {
   };
 }
 
-/** Where a publish would go now, and how many subscribers each node has. */
+/** Where a publish would go now, and how many subscribers each node has. Every node is asked anyway, so an owner among them, too. */
 function explain(mesh: Mesh, channel: string, done: (report: ChannelReport) => void): void {
-  const here = mesh.explain(channel);
   gather(
     mesh.members(),
-    (peer, told: (row: readonly [string, number | null]) => void) =>
-      askSubscribers(mesh, peer.boot, channel, (count) => told([peer.nodeId, count])),
-    (rows) =>
-      done({
-        channel,
-        subscribers: Object.fromEntries(
-          [[mesh.nodeId, here.subscribers] as const, ...rows].filter(([, count]) => count !== 0),
-        ),
-        owners: here.owners,
-        route: here.route,
-      }),
+    ({ nodeId, boot }, told: (row: readonly [string, ChannelExplanation | null]) => void) =>
+      askChannel(mesh, boot, channel, (explanation) => told([nodeId, explanation])),
+    (rows) => done(channelReport(mesh, channel, new Map(rows))),
   );
+}
+
+function channelReport(
+  mesh: Mesh,
+  channel: string,
+  others: ReadonlyMap<string, ChannelExplanation | null>,
+): ChannelReport {
+  const here = mesh.explain(channel);
+  const subscribers = [...others].map(([nodeId, said]) => [nodeId, said?.subscribers ?? null] as const);
+  const members = mesh.members().map(({ nodeId }) => nodeId);
+  const looked = here.lookup ? explainLookup(here, mesh.nodeId, members, others) : null;
+  return {
+    channel,
+    subscribers: Object.fromEntries(
+      [[mesh.nodeId, here.subscribers] as const, ...subscribers].filter(([, count]) => count !== 0),
+    ),
+    owners: here.owners,
+    route: looked?.route ?? here.route,
+    lookup: looked && { answeredBy: looked.answeredBy },
+  };
 }
 
 /** Asks about every item at once and goes on when all have answered, in the items' order. */

@@ -80,5 +80,6 @@ export function furnish(mesh: FakeBackplane): void {
         { nodeId: 'node-2', why: 'interest' },
         { nodeId: 'node-4', why: 'no sync mark' },
       ],
+      lookup: null,
     });
 }

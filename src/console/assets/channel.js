@@ -7,6 +7,7 @@ const WHY = {
   lease: 'is in the answer that this node holds on lease',
   'other view': 'sees other members at the moment, so it is asked to be sure',
   'no sync mark': 'has not finished telling its interest, so it is asked to be sure',
+  'no owner answered': 'is a member, and no owner answered who could say more',
 };
 
 export function startExplaining() {
@@ -22,11 +23,12 @@ export function startExplaining() {
   });
 }
 
-function describe({ subscribers, owners, route }) {
+function describe({ subscribers, owners, route, lookup }) {
   const nodes = Object.entries(subscribers);
   const known = nodes.filter(([, number]) => number !== null);
   const sum = known.reduce((all, [, number]) => all + number, 0);
   const missing = nodes.length - known.length;
+  const asked = lookup?.answeredBy ? `, as ${lookup.answeredBy} answers` : '';
   const all = `${count(sum)} in all${missing > 0 ? `, without ${missing} ${missing === 1 ? 'node' : 'nodes'} that did not answer` : ''}`;
   return element(
     'dl',
@@ -36,7 +38,7 @@ function describe({ subscribers, owners, route }) {
       nodes.map(([id, number]) => [id, number === null ? 'no answer' : count(number)]),
     ),
     part(
-      route.length === 0 ? 'A publish now goes to nobody' : 'A publish now goes to',
+      `A publish now goes to${route.length === 0 ? ' nobody' : ''}${asked}`,
       route.map(({ nodeId, why }) => [nodeId, WHY[why] ?? why]),
     ),
     element(
