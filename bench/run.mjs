@@ -1,16 +1,16 @@
 /**
  * `npm run bench [-- --quick] [-- NAME…]`: runs every claim of this folder in a process of its own, one after the other, and
- * prints both sides and their ratio beside the ratio that was recorded last (ratios.json). `--record` takes over the new ones
- * and writes RESULTS.md.
+ * prints both sides and their ratio beside the ratio that was recorded last (results.json). `--record` takes over the new ones
+ * and writes RESULTS.md; claims that were not run keep what was recorded of them.
  * Ends with 1 when a claim fails to run; a ratio that slipped by more than SLIP is marked.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { format } from './lib/compare.mjs';
-import { resultsText } from './lib/results.mjs';
+import { resultsText, revision } from './lib/results.mjs';
 
 const here = new URL('.', import.meta.url);
-const RATIOS = new URL('ratios.json', here);
+const RECORD = new URL('results.json', here);
 const SLIP = 0.15;
 /** A claim that takes longer hangs. */
 const LIMIT_MS = 15 * 60_000;
@@ -54,7 +54,7 @@ function run(name) {
   });
 }
 
-const recorded = existsSync(RATIOS) ? JSON.parse(readFileSync(RATIOS, 'utf8')) : {};
+const recorded = existsSync(RECORD) ? JSON.parse(readFileSync(RECORD, 'utf8')) : {};
 const rows = [];
 for (const name of claims()) {
   console.log(`\n== ${name}`);
@@ -67,7 +67,7 @@ for (const { claim, ours, baseline, ratio, unit, missing } of rows) {
     console.log(`? ${claim}\n      not measured: ${missing}`);
     continue;
   }
-  const before = recorded[claim];
+  const before = recorded[claim]?.ratio;
   const slipped = before !== undefined && ratio < before * (1 - SLIP);
   console.log(
     `${slipped ? '! ' : '  '}${claim}\n      ${format(ours)} against ${format(baseline)} ${unit}   ratio ${ratio.toFixed(2)}${
@@ -76,7 +76,10 @@ for (const { claim, ours, baseline, ratio, unit, missing } of rows) {
   );
 }
 if (args.includes('--record')) {
-  for (const { claim, ratio } of rows) if (ratio !== undefined) recorded[claim] = Number(ratio.toFixed(3));
-  writeFileSync(RATIOS, `${JSON.stringify(recorded, null, 2)}\n`);
-  writeFileSync(new URL('RESULTS.md', here), resultsText(rows, ['npm run bench --', ...args].join(' ')));
+  const measured = { on: new Date().toISOString().slice(0, 10), at: revision(), rounds: quick ? 'quick' : 'full' };
+  for (const { claim, ours, baseline, ratio, unit, missing } of rows) {
+    recorded[claim] = missing ? { missing, ...measured } : { ours, baseline, ratio, unit, ...measured };
+  }
+  writeFileSync(RECORD, `${JSON.stringify(recorded, null, 2)}\n`);
+  writeFileSync(new URL('RESULTS.md', here), resultsText(recorded));
 }

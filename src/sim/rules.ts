@@ -18,7 +18,7 @@ const LIKELY: Readonly<Record<RuleName, number>> = {
   'unsynced-members-included': 1,
   'owner-check': 14,
   'digest-equality': 9,
-  'mismatched-announcements-included': 108,
+  'mismatched-announcements-included': 292,
   'lease-wait': 2,
   'holder-clock-from-sending': 15,
   'leases-survive': 9,
