@@ -117,7 +117,7 @@ export class Operations {
     return { version: this.backplane.version, node: this.backplane.nodeId };
   }
 
-  /** Puts a back end on channels; `done` once the whole mesh knows of all of them. */
+  /** Puts a back end on channels; `done` once the whole mesh knows of all of them, or at the first failure. */
   subscribe(subscriber: BackEndSubscriber, channels: unknown, done: Done<null>): void {
     const problem = channelsProblem(channels);
     if (problem !== null) return done(invalid(problem), null);
@@ -125,6 +125,7 @@ export class Operations {
     let waiting = names.size;
     let failed = false;
     for (const name of names) {
+      if (failed) return;
       this.backplane.subscribe(subscriber, name, (outcome) => {
         waiting--;
         if (failed) return;

@@ -71,6 +71,7 @@ export interface Backplane {
   send(clientId: string, data: Uint8Array, binary: boolean, done: (outcome: CallOutcome) => void): void;
   call(clientId: string, call: CallName, args: readonly unknown[], done: (outcome: CallOutcome) => void): void;
   subscribe(subscriber: BackEndSubscriber, channel: string, done: (outcome: SubscribeOutcome) => void): void;
+  unsubscribe(subscriber: BackEndSubscriber, channel: string): void;
   unsubscribeAll(subscriber: BackEndSubscriber): void;
   /** A fresh client id for a back end that subscribes. */
   newSubscriberId(): string;

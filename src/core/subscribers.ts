@@ -10,6 +10,8 @@ interface Wait {
   readonly subscriber: Subscriber;
   readonly channel: Channel;
   readonly deadline: number;
+  /** It made the subscription, so it takes it back when it fails; an earlier one that was acknowledged stays (rule 5). */
+  readonly fresh: boolean;
   readonly allowDegraded: boolean;
   readonly done: (outcome: SubscribeOutcome) => void;
   over: boolean;
@@ -72,13 +74,14 @@ export class Subscribers {
       return;
     }
     channel ??= this.channels.get(name);
+    const fresh = !channel.audience?.subscribers.has(subscriber);
     const audience = this.add(subscriber, channel);
     if (this.registrar.acknowledged(channel)) {
       done(KNOWN);
       return;
     }
     const deadline = this.clock.now() + this.limits.subscribeTimeoutMs;
-    const wait = { subscriber, channel, deadline, allowDegraded, done, over: false };
+    const wait = { subscriber, channel, deadline, fresh, allowDegraded, done, over: false };
     audience.waits.push(wait);
     if (this.waits.push(wait) === 1) this.clock.after(this.limits.subscribeTimeoutMs, () => this.endWaits());
   }
@@ -175,7 +178,7 @@ export class Subscribers {
       if (wait.allowDegraded) this.end(wait, { ok: true, degraded: true });
       else {
         this.end(wait, { ok: false, reason: 'timeout' });
-        this.unsubscribe(wait.subscriber, wait.channel.name);
+        if (wait.fresh) this.unsubscribe(wait.subscriber, wait.channel.name);
       }
     }
     if (this.waits.length > 0) this.clock.after(Math.max(1, this.waits[0].deadline - now), () => this.endWaits());

@@ -33,6 +33,7 @@ export function createBackplane(parts: BackplaneParts): Backplane {
     send: (clientId, payload, binary, done) => reach.send(clientId, payload, binary, done),
     call: (clientId, name, args, done) => reach.call(clientId, name, args, done),
     subscribe: (subscriber, channel, done) => mesh.subscribe(subscriber, channel, done),
+    unsubscribe: (subscriber, channel) => mesh.unsubscribe(subscriber, channel),
     unsubscribeAll: (subscriber) => mesh.unsubscribeAll(subscriber),
     newSubscriberId: () => mesh.newClientId(),
     nodes: (done) => nodes(parts, done),

@@ -78,6 +78,10 @@ export class FakeBackplane implements Backplane {
     done(this.subscribeOutcome);
   }
 
+  unsubscribe(subscriber: BackEndSubscriber, channel: string): void {
+    this.subscribers.get(channel)?.delete(subscriber);
+  }
+
   unsubscribeAll(subscriber: BackEndSubscriber): void {
     for (const set of this.subscribers.values()) set.delete(subscriber);
   }
