@@ -140,7 +140,7 @@ async function build(loaded: Loaded, options: NodeOptions, undo: Undo): Promise<
 async function buildCore(config: Config, options: NodeOptions, undo: Undo): Promise<Core> {
   const { cluster } = config;
   const nodeId = config.node.id || `${hostname()}:${cluster.port}`;
-  const log = (options.log ?? createLog(config.logging)).child({ node: nodeId });
+  const log = options.log ?? createLog(config.logging, { node: nodeId });
   const metrics = createMetrics();
   const limits = { maxFrameBytes: cluster.maxFrameBytes };
   const links = await createLinks({ ...cluster, clusterName: cluster.name, nodeId, limits }, log, metrics);
@@ -314,9 +314,12 @@ async function openClients({ config, gateway, scripts, log, mesh, api }: Parts, 
   log.info('ready', { clients, api: api.httpPort, peers: mesh.self().address, members: mesh.members().length + 1 });
 }
 
+/** The groups of settings that the schema calls live. */
+const LIVE = new Set(['access', 'drainSeconds', 'logging']);
+
 /** Takes over what is live, and names what is not. */
 function takeOver({ config, log, api, gateway, links }: Parts, after: Config): void {
-  log.level(after.logging.level);
+  log.change(after.logging);
   // The rules were kept by `after` as a whole, but the ports are still where this process opened them.
   const broken = brokenRules({ ...config, access: after.access });
   if (broken.length === 0) api.reloadAccess(after.access);
@@ -324,11 +327,10 @@ function takeOver({ config, log, api, gateway, links }: Parts, after: Config): v
   api.reloadTls();
   gateway.reloadTls();
   links.reloadCertificates();
-  const waits = Object.keys(after).filter((key) => {
-    if (key === 'access' || key === 'drainSeconds') return false;
-    if (key === 'logging') return after.logging.format !== config.logging.format;
-    return JSON.stringify(config[key as keyof Config]) !== JSON.stringify(after[key as keyof Config]);
-  });
+  const waits = Object.keys(after).filter(
+    (key) =>
+      !LIVE.has(key) && JSON.stringify(config[key as keyof Config]) !== JSON.stringify(after[key as keyof Config]),
+  );
   log.info('configuration taken over', waits.length > 0 ? { restartNeededFor: waits } : {});
 }
 

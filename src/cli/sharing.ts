@@ -24,6 +24,9 @@ export async function startSharing(
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.on('SIGHUP', () => {
+    for (const child of children) child.kill('SIGHUP');
+  });
   try {
     const ports = await sharedPorts(config);
     const first = launch(options, ports);

@@ -300,14 +300,17 @@ export const schema = z.strictObject({
     .min(0)
     .max(3600)
     .default(10)
-    .meta({ doc: 'Time over which clients are closed when the node leaves.', unit: 's' }),
+    .meta({ doc: 'Time over which clients are closed when the node leaves.', unit: 's', live: true }),
   logging: z
     .strictObject({
       level: z
         .enum(['debug', 'info', 'warn', 'error'])
         .default('info')
         .meta({ doc: 'Lines below it are not written.', live: true }),
-      format: z.enum(['json', 'pretty']).default('json').meta({ doc: 'json for machines, pretty for people.' }),
+      format: z
+        .enum(['json', 'pretty'])
+        .default('json')
+        .meta({ doc: 'json for machines, pretty for people.', live: true }),
     })
     .prefault({}),
 });

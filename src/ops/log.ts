@@ -1,34 +1,31 @@
 /** Structured logs: pino behind the core's Log port. JSON lines for machines, pino-pretty for people; both to standard output. */
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import type { Config } from '../config/schema.js';
 import type { Log } from '../core/ports.js';
 
 export interface NodeLog extends Log {
-  /** Changes the level while running (configuration `logging.level` is live). */
-  level(level: LogLevel): void;
-  /** The same log with fields that stand on every line. */
-  child(fields: Readonly<Record<string, unknown>>): NodeLog;
+  /** Takes over level and format while running: the configuration's `logging` is live. */
+  change(logging: Logging): void;
 }
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type Logging = Config['logging'];
 
-/** Creates the log of a process; `format` as in the configuration. Lines are written synchronously: none is lost at an exit. */
-export function createLog(options: { level: LogLevel; format: 'json' | 'pretty' }): NodeLog {
-  const target =
-    options.format === 'pretty'
-      ? pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
-      : pino.destination({ fd: 1, sync: true });
-  return wrap(pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, target));
-}
-
-function wrap(logger: pino.Logger): NodeLog {
+/** Creates the log of a process; `fields` stand on every line. Lines are written synchronously: none is lost at an exit. */
+export function createLog(logging: Logging, fields: Readonly<Record<string, unknown>>): NodeLog {
+  const output = pino.destination({ fd: 1, sync: true });
+  const forPeople = prettyFactory({ translateTime: 'SYS:HH:MM:ss.l' });
+  let { format } = logging;
+  const target = { write: (line: string) => void output.write(format === 'pretty' ? forPeople(line) : line) };
+  const options = { level: logging.level, base: fields, timestamp: pino.stdTimeFunctions.isoTime };
+  const logger = pino(options, target);
   return {
     debug: (message, fields) => logger.debug(fields ?? {}, message),
     info: (message, fields) => logger.info(fields ?? {}, message),
     warn: (message, fields) => logger.warn(fields ?? {}, message),
     error: (message, fields) => logger.error(fields ?? {}, message),
-    level: (level) => {
-      logger.level = level;
+    change(changed) {
+      logger.level = changed.level;
+      format = changed.format;
     },
-    child: (fields) => wrap(logger.child(fields)),
   };
 }

@@ -1,4 +1,6 @@
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Client } from '../node/cluster.js';
@@ -14,10 +16,7 @@ t.test('--workers runs nodes that share the ports and are members of one mesh', 
     'servers.0.port=0',
     'servers.0.bind=127.0.0.1',
   ];
-  const flags = [...settings, 'cluster.profile=local', 'drainSeconds=0', 'logging.level=error'].flatMap((flag) => [
-    '--set',
-    flag,
-  ]);
+  const flags = [...settings, 'cluster.profile=local', 'drainSeconds=0'].flatMap((flag) => ['--set', flag]);
   const child = fork(main, ['start', '--workers', '2', ...flags], {
     silent: true,
     execArgv: [],
@@ -54,6 +53,8 @@ t.test('--workers runs nodes that share the ports and are members of one mesh', 
     t.equal(await client.text(), 'hello');
     client.close();
   }
+  child.kill('SIGHUP');
+  while (said.split('configuration taken over').length < 3) await once(child.stdout as Readable, 'data');
   child.kill('SIGTERM');
   t.equal(await ended, 0);
 });

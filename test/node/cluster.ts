@@ -11,15 +11,13 @@ export const luaFolder = fileURLToPath(new URL('../../lua/', import.meta.url));
 /** Keeps lines for tests that look at them; prints nothing. */
 export function quietLog(lines: { level: string; message: string; fields?: unknown }[] = []): NodeLog {
   const write = (level: string) => (message: string, fields?: unknown) => void lines.push({ level, message, fields });
-  const log: NodeLog = {
+  return {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    level: () => undefined,
-    child: () => log,
+    change: () => undefined,
   };
-  return log;
 }
 
 /** One ready node on free ports; `settings` are laid over those. */
