@@ -46,7 +46,7 @@ export class Interests {
   private readonly dirty: Channel[] = [];
   private readonly lingering: { readonly channel: Channel; readonly until: number }[] = [];
   private readonly outgoing = new Map<Peer, RegisterEntry[]>();
-  /** Walks that are not done: through all interest after a view change (for all peers) or a new session (for one). */
+  /** Walks that are not done: through all interest once a view is announced (for all peers) or a session has begun (for one). */
   private readonly walks = new Set<Walk>();
   private lastVersion = 0;
 
@@ -150,26 +150,38 @@ export class Interests {
     this.flush();
   }
 
-  /** Registers the channel where it lacks (at `only`, or at every owner), and takes it back from who owns it no more. */
+  /** Registers the channel where it lacks: at `only`, or at every owner. */
   private place(channel: Channel, only: Peer | null): void {
     const interest = channel.interest!;
     if (only === null) interest.dirty = false;
     const owners = this.peers.owners(channel);
-    const { registrations } = interest;
-    for (let i = registrations.length - 1; i >= 0; i--) {
-      const { peer, session } = registrations[i];
-      const open = session === peer.session;
-      if (open && owners.includes(peer.nodeId)) continue;
-      registrations.splice(i, 1);
-      if (open) this.tell(channel, peer, false);
-    }
     if (!channel.owned) interest.own = null;
     else if (interest.own === null) this.tellOwn(channel);
+    this.forget(channel, ({ peer, session }) => session !== peer.session);
+    const { registrations } = interest;
     for (const ownerId of owners) {
       const peer = this.peers.find(ownerId);
       if (peer === undefined || peer.session === null || (only !== null && peer !== only)) continue;
       if (!registrations.some((one) => one.peer === peer)) registrations.push(this.tell(channel, peer, true));
     }
+  }
+
+  /**
+   * From who owns it no more. Only once the view that says so is announced: until then the peer answers for the view before,
+   * and takes this node's sync mark of it for the proof that no row is missing.
+   */
+  private takeBack(channel: Channel): void {
+    const owners = this.peers.owners(channel);
+    this.forget(channel, ({ peer, session }) => {
+      if (session !== peer.session || owners.includes(peer.nodeId)) return false;
+      this.tell(channel, peer, false);
+      return true;
+    });
+  }
+
+  private forget(channel: Channel, isOver: (registration: Registration) => boolean): void {
+    const { registrations } = channel.interest!;
+    for (let i = registrations.length - 1; i >= 0; i--) if (isOver(registrations[i])) registrations.splice(i, 1);
   }
 
   private tellOwn(channel: Channel): void {
@@ -220,6 +232,7 @@ export class Interests {
         return;
       }
       this.place(next.value, walk.only);
+      if (walk.only === null) this.takeBack(next.value);
     }
     this.flush();
     this.clock.after(0, () => this.step(walk));

@@ -215,3 +215,24 @@ t.test('what was under way when a link broke arrives once, after it is back', as
   );
   t.strictSame(stage.end(), []);
 });
+
+t.test('as long as a new view is not announced, the owners of the one before keep what they know', async (t) => {
+  // Announcements a second apart per member: the node that somebody joins through has just made one.
+  const stage = new Stage({ nodes: 4, tuning: { ...ONE_OWNER, profile: 'lan', announcementsPerSecond: 1 } }).ready();
+  const { cluster } = stage.sim;
+  const names = Array.from({ length: 40 }, (_, i) => `room-${i}`).filter((name) => stage.owners(name)[0] === 1);
+  for (const name of names) stage.subscribed(0, name);
+  const joining = cluster.addSite();
+  for (const other of [1, 2, 3]) stage.hold(joining.index, other);
+  cluster.start(joining, [stage.site(0)]);
+  const { mesh } = stage.node(0);
+  stage.until('n1 has a session with n5', () =>
+    mesh.members().some(({ nodeId, connected }) => nodeId === 'n5' && connected),
+  );
+  stage.run(5);
+  t.equal(stage.node(2).mesh.members().length, 3, 'n3 has not heard of n5');
+  const moved = names.filter((name) => mesh.explain(name).owners[0] === 'n5');
+  t.ok(moved.length > 0, 'n5 takes channels over from n2');
+  for (const name of moved) t.same(stage.published(2, name), { success: 1, fail: 0, unconfirmed: [] });
+  t.strictSame(stage.end(), []);
+});
