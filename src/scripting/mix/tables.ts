@@ -2,7 +2,13 @@
 import { LUA_TYPE, ScriptError, type Stack } from '../stack.js';
 
 /** What a result table may hold; a Map becomes a table, an array a list. */
-export type TableValue = string | number | bigint | Buffer | ReadonlyMap<string | number, TableValue> | TableValue[];
+export type TableValue =
+  | string
+  | number
+  | bigint
+  | Buffer
+  | ReadonlyMap<string | number | bigint, TableValue>
+  | TableValue[];
 
 /** Pushes a value: strings as bytes, bigints as integers, numbers as floats (but as integers where they are keys). */
 export function pushTable(stack: Stack, L: number, value: TableValue): void {

@@ -6,7 +6,7 @@ import { utf8Size } from './json-decode.js';
 import { Refused } from './refused.js';
 
 /** What a query string turns into: text, or a table with text and integer keys. */
-export type QueryTable = Map<string | number, string | QueryTable>;
+export type QueryTable = Map<string | number | bigint, string | QueryTable>;
 
 /** The largest index of each table, behind which `[]` goes on. */
 type Lasts = Map<QueryTable, number>;
@@ -50,7 +50,7 @@ export function parseStr(text: string): QueryTable | Refused {
     if (pair === '') continue;
     if (++variables > MAX_VARIABLES) return new Refused(`more than ${MAX_VARIABLES} variables`);
     const equals = pair.indexOf('=');
-    const name = percentDecode(equals < 0 ? pair : pair.slice(0, equals), true);
+    const [name = ''] = percentDecode(equals < 0 ? pair : pair.slice(0, equals), true).split('\0', 1);
     const value = equals < 0 ? '' : percentDecode(pair.slice(equals + 1), true);
     const problem = place(root, lasts, name.replace(/^ +/, ''), value);
     if (problem !== null) return new Refused(problem);
@@ -58,17 +58,17 @@ export function parseStr(text: string): QueryTable | Refused {
   return root;
 }
 
-/** Puts a value under a name such as `c[k][]`. Names without a beginning are skipped, as in PHP. */
+/** Puts a value under a name such as `c[k][]`. As in PHP, a name ends at a zero byte, and names without a beginning are skipped. */
 function place(root: QueryTable, lasts: Lasts, name: string, value: string): string | null {
   const open = name.indexOf('[');
   const hasPath = open > 0 && name.indexOf(']', open) > 0;
-  const first = (hasPath ? name.slice(0, open) : name).replace(/[. [\0]/g, '_');
+  const first = (hasPath ? name.slice(0, open) : name).replace(/[. []/g, '_');
   if (first === '' || open === 0) return null;
   const path = [first];
   if (hasPath) {
     let rest = name.slice(open);
     for (let end = rest.indexOf(']'); rest.startsWith('[') && end > 0; end = rest.indexOf(']')) {
-      path.push(rest.slice(1, end));
+      path.push(/^[ \t-\r]$/.test(rest.slice(1, end)) ? '' : rest.slice(1, end));
       rest = rest.slice(end + 1);
     }
   }
@@ -87,10 +87,15 @@ function place(root: QueryTable, lasts: Lasts, name: string, value: string): str
   return null;
 }
 
-function keyOf(part: string, table: QueryTable, lasts: Lasts): string | number {
+/** Indexes are 64 bits wide as in PHP: a bigint where a JavaScript number is not exact. */
+function keyOf(part: string, table: QueryTable, lasts: Lasts): string | number | bigint {
   const last = lasts.get(table) ?? 0;
-  if (part !== '' && !/^(0|-?[1-9][0-9]{0,14})$/.test(part)) return part;
+  if (part !== '' && !/^(0|-?[1-9][0-9]{0,18})$/.test(part)) return part;
   const key = part === '' ? last + 1 : Number(part);
+  if (!Number.isSafeInteger(key)) {
+    const wide = BigInt(part || key);
+    return BigInt.asIntN(64, wide) === wide ? wide : part;
+  }
   if (key > last) lasts.set(table, key);
   return key;
 }
