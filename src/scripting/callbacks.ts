@@ -150,7 +150,7 @@ export class Callbacks {
     if (state === null || state.closed) return;
     state.closed = true;
     state.wakeAll();
-    this.turns.add(state, { kind: 'closed', error });
+    this.turns.add(state, { kind: 'closed', error: error ?? state.refusal });
   }
 
   gap(channel: string | null): void {

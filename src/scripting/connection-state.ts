@@ -25,6 +25,8 @@ export class ConnectionState {
   framing: Framing | null = null;
   /** protocol_input has begun and not yet given a packet. */
   inInput = false;
+  /** Why scripting closed it, where the script did not ask for it. */
+  refusal: string | null = null;
   /** Of its Lua object in the registry, as lua_rawgeti takes it; 0 until a script asks for it. */
   ref = 0n;
   /** The same of its `buf`. */
@@ -35,6 +37,12 @@ export class ConnectionState {
     /** By which its Lua object names it. */
     readonly handle: number,
   ) {}
+
+  /** Closes a client for what it sent; on_close is told why. */
+  refuse(code: number, why: string): void {
+    this.refusal = why;
+    this.connection.close(code, why);
+  }
 
   /** Ends the waits for a context key. */
   wake(key: string): void {

@@ -9,6 +9,8 @@ export type Taken =
   | { readonly is: 'more' }
   | { readonly is: 'close'; readonly why: string };
 
+export const TOO_LARGE = 'packet too large';
+
 const EMPTY = Buffer.alloc(0);
 
 export class Framing {
@@ -52,7 +54,7 @@ export class Framing {
     this.needed = 0;
     if (size < 0) return { is: 'close', why: 'refused by protocol_input' };
     if (size > this.maxPacketBytes || (size === 0 && this.bytes.length >= this.maxPacketBytes)) {
-      return { is: 'close', why: 'too large' };
+      return { is: 'close', why: TOO_LARGE };
     }
     if (size === 0) return { is: 'more' };
     if (size > this.bytes.length) {

@@ -1,5 +1,6 @@
 /** What `protocol_input` sees of a TCP client's bytes (`buf`), and how its answer takes a packet off them. */
 import type { ConnectionState, Connections } from './connection-state.js';
+import { TOO_LARGE } from './framing.js';
 import type { HostFunction } from './mix/module.js';
 import type { ScriptHost } from './roles.js';
 import { LUA_TYPE, ScriptError, type Stack } from './stack.js';
@@ -50,8 +51,8 @@ export function tookNothing(state: ConnectionState, host: ScriptHost): void {
 function refuse(state: ConnectionState, host: ScriptHost, why: string): void {
   state.framing?.clear();
   if (!state.connection.isOpen) return;
-  if (why === 'too large') host.meter.count('drops_total', 1, 'packet_too_large');
-  state.connection.close(why === 'too large' ? 1009 : 1002, why);
+  if (why === TOO_LARGE) host.meter.count('drops_total', 1, 'packet_too_large');
+  state.refuse(why === TOO_LARGE ? 1009 : 1002, why);
 }
 
 /** `buf:tostring()`, `buf:read(n)`, `buf:position()`, `buf:length()`. */

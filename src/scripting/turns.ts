@@ -77,7 +77,7 @@ export class Turns {
     } else if (messages >= 2 * pendingMessages + 16 || bytes >= 2 * pendingBytes) {
       if (state.connection.isOpen) {
         this.host.meter.count('drops_total', 1, 'pending_messages');
-        state.connection.close(1013, 'too many messages while a callback waits');
+        state.refuse(1013, 'too many messages while a callback waits');
       }
     }
   }

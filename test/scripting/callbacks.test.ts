@@ -296,11 +296,14 @@ t.test('too many waiting callbacks are refused one by one', async (t) => {
 t.test(
   'a client that sends while its callback waits is paused at the bound, and closed at twice the bound',
   async (t) => {
-    const { connect, say, host } = await lab(t, 'function on_message(msg) mix.mesh.publish("c", msg.data) end', {
-      pendingMessages: 10,
-    });
+    const { connect, say, host, script } = await lab(
+      t,
+      'function on_message(msg) mix.mesh.publish("c", msg.data) end function on_close(id, err) print(err) end',
+      { pendingMessages: 10 },
+    );
     host.immediate = false;
     const connection = connect();
+    connection.onClose = () => script.closed(connection, null);
     for (let i = 0; i < 11; i++) say(connection, String(i));
     t.equal(connection.pauses, 1);
     while (host.held.length > 0) host.release();
@@ -310,6 +313,8 @@ t.test(
     t.match(connection.closes[0], { code: 1013 });
     t.equal(host.counts.get('drops_total:pending_messages'), 1);
     t.equal(host.counts.get('lua_pauses_total'), 2);
+    while (host.held.length > 0) host.release();
+    t.equal(host.lines.at(-1)?.message, 'too many messages while a callback waits');
   },
 );
 

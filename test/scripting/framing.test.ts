@@ -116,6 +116,22 @@ t.test('answers of protocol_input', async (t) => {
   }
 });
 
+t.test('on_close is told why a client was closed for what it sent', async (t) => {
+  const cases: readonly [string, string][] = [
+    ['return -1', 'refused by protocol_input'],
+    ['return 101', 'packet too large'],
+    ['mix.socket.tcp():close(1008, "no") return 0', 'nil'],
+  ];
+  for (const [body, told] of cases) {
+    const entry = `function protocol_input(buf) ${body} end function on_close(id, err) print(id, err) end`;
+    const here = await socketLab(t, entry);
+    const { receive, connection } = open(here);
+    connection.onClose = () => here.script.closed(connection, null);
+    receive('abc');
+    t.equal(here.host.lines.at(-1)?.message, `1\t${told}`, body);
+  }
+});
+
 t.test('after an error of protocol_input it is asked again when more bytes arrive', async (t) => {
   const here = await socketLab(
     t,
