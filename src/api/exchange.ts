@@ -68,7 +68,7 @@ export class Exchange {
     this.answer({ status: 200, type: 'application/json', body });
   }
 
-  /** `status` where HTTP has a closer word than the error table (405). */
+  /** `status` where HTTP has a closer word than the error table (405, 426). */
   refuse(error: MeshError, status: number = error.status, headers: Record<string, string> = {}): void {
     if (this.over) return;
     this.gate.failed(error);

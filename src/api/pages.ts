@@ -6,6 +6,7 @@ import type { Gate } from './gate.js';
 import { wrongVerb } from './http.js';
 import { openApi } from './openapi.js';
 import type { Backplane } from './roles.js';
+import { WEBSOCKET_PATH } from './websocket.js';
 
 /** A file of the console by its URL path ("/" is its page); null when there is none. */
 export type Asset = (path: string) => { readonly type: string; readonly body: string | Uint8Array } | null;
@@ -40,14 +41,27 @@ export function routePages(app: TemplatedApp, gate: Gate, backplane: Backplane, 
       (error) => exchange.refuse(gate.bug(error)),
     );
   });
+  app.any(WEBSOCKET_PATH, (res, req) => wantsUpgrade(gate, res, req));
   page('/openapi.json', (exchange) => exchange.admit('read', () => exchange.json(document)));
   app.any('/*', (res, req) => other(gate, asset, res, req));
+}
+
+/** Comes here when uWebSockets.js saw no WebSocket key: the path has no other use. */
+function wantsUpgrade(gate: Gate, res: HttpResponse, req: HttpRequest): void {
+  const text = `${WEBSOCKET_PATH} is the WebSocket API and wants an upgrade: connect with ws:// or wss://`;
+  const headers = { upgrade: 'websocket', connection: 'upgrade' };
+  new Exchange(gate, res, req).refuse(new MeshError('no_such_method', text), 426, headers);
 }
 
 function other(gate: Gate, asset: Asset, res: HttpResponse, req: HttpRequest): void {
   const path = req.getUrl();
   const method = req.getMethod();
+  const isUpgrade = req.getHeader('upgrade').toLowerCase() === 'websocket';
   const exchange = new Exchange(gate, res, req);
+  if (isUpgrade) {
+    const text = `no WebSocket at ${path.slice(0, 200)}; the WebSocket API is at ${WEBSOCKET_PATH}`;
+    return exchange.refuse(new MeshError('no_such_method', text));
+  }
   const page = method === 'get' || method === 'head' ? asset(path) : null;
   if (page === null) return exchange.refuse(new MeshError('no_such_method', `no such path: ${path.slice(0, 200)}`));
   exchange.admit('read', () => {

@@ -21,6 +21,7 @@ export interface WebSocketShell {
   now(): number;
 }
 
+export const WEBSOCKET_PATH = '/ws/v1';
 const IDLE_SECONDS = 120;
 const DRAINING = 1012;
 
@@ -37,7 +38,7 @@ export class WebSocketApi {
 
   route(app: TemplatedApp): void {
     const { limits, backplane } = this.shell;
-    app.ws<{ session: Session }>('/ws/v1', {
+    app.ws<{ session: Session }>(WEBSOCKET_PATH, {
       // A message over the limit gets its error as long as it is not absurd; beyond that uWebSockets.js closes the connection.
       maxPayloadLength: limits.maxBodyBytes * 2,
       // A subscriber over the bound is closed with a word (session.ts); beyond twice the bound the connection is cut.

@@ -149,3 +149,24 @@ t.test('more connections than allowed, and pages of other sites, are refused at 
   t.equal(foreign.statusCode, 403);
   t.equal(await first.ask('ping'), 'pong');
 });
+
+t.test(
+  'an upgrade at another path, and another request than an upgrade at this one, are told where and how',
+  async (t) => {
+    const { url } = await live(t, { asset: () => ({ type: 'text/html', body: 'the console' }) });
+    for (const path of ['/', '/ws']) {
+      const [, response] = await once(new WebSocket(url.replace('http', 'ws') + path), 'unexpected-response');
+      t.equal(response.statusCode, 404, path);
+      t.match(JSON.parse(String(await response.toArray())), {
+        E: { c: 105, m: `no WebSocket at ${path}; the WebSocket API is at /ws/v1` },
+      });
+    }
+    for (const method of ['GET', 'POST']) {
+      const response = await fetch(`${url}/ws/v1`, { method });
+      t.equal(response.status, 426, method);
+      t.equal(response.headers.get('upgrade'), 'websocket');
+      t.match(await response.json(), { E: { c: 105, m: /^\/ws\/v1 .* wants an upgrade/ } });
+    }
+    t.equal(await (await fetch(url)).text(), 'the console');
+  },
+);
