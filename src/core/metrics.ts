@@ -26,7 +26,10 @@ export const METRICS = {
   deliveries_total: { type: 'counter', help: 'Messages handed to local subscribers.' },
   drops_total: { type: 'counter', help: 'Messages or connections given up, by reason.', label: 'reason' },
   lookups_total: { type: 'counter', help: 'Times that an owner was asked who is interested in a channel.' },
-  floods_total: { type: 'counter', help: 'Publishes sent to the whole view because no owner answered.' },
+  floods_total: {
+    type: 'counter',
+    help: 'Publishes sent to all or most of the view because nothing proved who is interested.',
+  },
   gaps_total: { type: 'counter', help: 'Times that messages from a peer may have been missed.' },
   suspicions_total: { type: 'counter', help: 'Members that came under suspicion, as this node sees it.' },
   refutations_total: {

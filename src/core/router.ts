@@ -96,7 +96,7 @@ export class Router implements Forwarding {
   sendAsOwner(channel: Channel | undefined, queued: Queued): boolean {
     const synced = this.without === 'unsynced-members-included';
     const doubtful = synced ? this.peers.mismatched() : this.peers.unsynced();
-    if (this.isWide(doubtful) && !this.floods.take(queued.at)) return false;
+    if (this.isWide(doubtful) && !this.mayFlood()) return false;
     this.sendToBoth(channel?.rows ?? NO_ROWS, doubtful, queued);
     return true;
   }
@@ -104,14 +104,13 @@ export class Router implements Forwarding {
   /** The rows of an answer, and every member that announced another view. */
   sendTo(rows: readonly Row[], queued: Queued): boolean {
     const doubtful = this.without === 'mismatched-announcements-included' ? [] : this.peers.mismatched();
-    if (this.isWide(doubtful) && !this.floods.take(queued.at)) return false;
+    if (this.isWide(doubtful) && !this.mayFlood()) return false;
     this.sendToBoth(rows, doubtful, queued);
     return true;
   }
 
   sendToAll(queued: Queued): boolean {
-    if (!this.floods.take(this.ports.clock.now())) return false;
-    this.ports.meter.count('floods_total');
+    if (!this.mayFlood()) return false;
     this.sendToBoth(NO_ROWS, this.peers.inView, queued);
     return true;
   }
@@ -123,9 +122,16 @@ export class Router implements Forwarding {
     }
   }
 
-  /** Most of a large view: such sends are budgeted (rule 17). */
+  /** Most of a large view: such sends are floods, as those to all of it. */
   private isWide(peers: readonly Peer[]): boolean {
     return peers.length > this.limits.replicateAllUpTo && peers.length * 2 > this.peers.inView.length;
+  }
+
+  /** Floods are budgeted (rule 17); each that may be sent is sent. */
+  private mayFlood(): boolean {
+    const may = this.floods.take(this.ports.clock.now());
+    if (may) this.ports.meter.count('floods_total');
+    return may;
   }
 
   /** A member that this node never had a session with is not ready, so nobody there waits for anything (rule 12). */

@@ -27,6 +27,7 @@ export class Listener implements Subscriber {
 export class TestNode {
   readonly mesh: Mesh;
   readonly gaps: string[] = [];
+  readonly counted = new Map<string, number>();
   readonly ends = new Map<LinkId, End>();
   alive = true;
   ready = false;
@@ -57,7 +58,8 @@ export class TestNode {
       after: (ms: number, fn: () => void) => net.clock.after(ms, () => this.alive && fn()),
       endOfTurn: (fn: () => void) => net.clock.endOfTurn(() => this.alive && fn()),
     };
-    const meter = { count: nothing, observe: nothing };
+    const count = (name: string, by = 1) => void this.counted.set(name, (this.counted.get(name) ?? 0) + by);
+    const meter = { count, observe: nothing };
     const node = { nodeId: name, address: `${name}:1`, api: '', version: '1' };
     this.mesh = new Mesh({ node, tuning, without }, { clock, random: net.random, links, sockets, log, meter });
     this.mesh.onGap((channel, peer, why) => this.gaps.push(`${channel} ${peer}: ${why}`));

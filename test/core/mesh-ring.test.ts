@@ -104,3 +104,27 @@ t.test('publishes behind a look-up keep their order', async (t) => {
   );
   for (const { result } of sent) t.same(result, COMPLETE(1));
 });
+
+t.test('a publish that goes to most of the view for want of proof counts as a flood, within the budget', async (t) => {
+  const net = new MeshNet({ floodBurst: 3, floodsPerSecond: 0 });
+  const nodes = net.cluster(12);
+  const { owners } = nodes[0].mesh.explain('c');
+  const owner = nodes.find(({ name }) => name === owners[0])!;
+  const floods = () => owner.counted.get('floods_total') ?? 0;
+  owner.publish('c', 'in peace');
+  t.equal(floods(), 0);
+  // In the view with the thirteenth nobody has announced anything yet.
+  net.start('n12', ['n0']);
+  const unproved = () =>
+    owner.mesh.explain('c').route.filter(({ why }) => why === 'no sync mark' || why === 'other view');
+  while (unproved().length <= 8) net.run(0.25);
+  t.ok(owner.mesh.explain('c').owners.includes(owner.name), 'it still decides by itself');
+  for (let sent = 1; sent <= 5; sent++) {
+    owner.publish('c', `${sent}`);
+    t.equal(floods(), Math.min(sent, 3));
+  }
+  t.equal(owner.mesh.counts().publishesWaiting, 2, 'the others wait until they need no flood');
+  net.run(1000);
+  t.equal(owner.mesh.counts().publishesWaiting, 0);
+  t.equal(floods(), 3);
+});
