@@ -9,6 +9,7 @@ import { checkConfig, hashPassword, printConfig } from './configure.js';
 import { connect } from './connect.js';
 import { demo } from './demo.js';
 import { CommandError, EXIT } from './exit.js';
+import { readSecret } from './secret.js';
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
 
@@ -143,8 +144,8 @@ function configuration(root: Command): void {
   config
     .command('hash')
     .description('print the hash of a password for access.users')
-    .argument('<password>')
-    .action((password) => print(hashPassword(password)));
+    .argument('[password]', 'shows in the list of processes; without it, or with -, it is read from standard input')
+    .action(async (given) => print(hashPassword(given === undefined || given === '-' ? await readSecret() : given)));
 }
 
 function collect(value: string, before: readonly string[]): string[] {

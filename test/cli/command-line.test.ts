@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { verifyScrypt } from '../../src/api/password.js';
 import { run } from '../../src/cli/program.js';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -120,3 +121,35 @@ t.test('a no of the mesh ends with 1 and its reason; the login is sent', async (
   t.same(said, { code: 1, err: 'lumesh: error 401: there is no connection 7\n' });
   t.equal(authorization, `Basic ${Buffer.from('ann:secret').toString('base64')}`);
 });
+
+t.test('config hash reads the password from standard input, where no list of processes shows it', async (t) => {
+  for (const args of [
+    ['config', 'hash'],
+    ['config', 'hash', '-'],
+  ]) {
+    const piped = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', input: 'pass word\n' });
+    t.match(piped, { status: 0, stderr: '' });
+    t.ok(await verifyScrypt('pass word', piped.stdout.trim()), args.join(' '));
+  }
+  const empty = spawnSync(process.execPath, [main, 'config', 'hash'], { encoding: 'utf8', input: '\n' });
+  t.match(empty, { status: 2, stdout: '', stderr: /no password was given/ });
+});
+
+t.test('config hash asks at a terminal, and does not show what is typed', { skip: noTerminal() }, async (t) => {
+  const terminal = spawn('script', ['-qec', `"${process.execPath}" "${main}" config hash`, '/dev/null']);
+  let shown = '';
+  terminal.stdout.on('data', (chunk) => {
+    const asked = shown.includes('Password: ');
+    shown += chunk;
+    if (!asked && shown.includes('Password: ')) terminal.stdin.write('hunter2\r');
+  });
+  await new Promise((resolve) => terminal.on('close', resolve));
+  t.notMatch(shown, /hunter2/);
+  t.ok(await verifyScrypt('hunter2', /scrypt\S+/.exec(shown)?.[0] ?? ''), shown);
+});
+
+/** Why there is no terminal to be had for a test; false when there is. */
+function noTerminal(): string | false {
+  const { status } = spawnSync('script', ['-qec', 'true', '/dev/null']);
+  return status === 0 ? false : 'needs the script of util-linux';
+}
