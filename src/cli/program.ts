@@ -61,6 +61,7 @@ function program(): Command {
     .command('sim')
     .description('try the mesh in the simulator: thousands of seeded runs with faults, every guarantee checked')
     .option('--seeds <n>', 'how many seeds', count, 1000)
+    .option('--from <s>', 'the first of these seeds', count, 1)
     .option('--seed <s>', 'replay one seed and print its transcript', count)
     .option('--nodes <n>', 'nodes in each run, instead of what the seed draws', count)
     .option('--profile <name>', 'one kind of trouble (mixed, races, rolling, …), instead of what the seed draws')

@@ -5,6 +5,7 @@ import { CommandError, EXIT } from './exit.js';
 
 interface SimulateOptions {
   readonly seeds: number;
+  readonly from?: number;
   readonly seed?: number;
   readonly nodes?: number;
   readonly profile?: string;

@@ -5,8 +5,10 @@ import { drawSwarm, PROFILES, type Profile, type SwarmChoice } from './swarm.js'
 import { tell } from './transcript.js';
 
 export interface SimOptions {
-  /** How many seeds, one after the other from 1 on. */
+  /** How many seeds, one after the other. */
   readonly seeds: number;
+  /** The first of them; else 1. */
+  readonly from?: number;
   /** Only this one, with its transcript. */
   readonly seed?: number;
   readonly nodes?: number;
@@ -20,7 +22,7 @@ export type SimEnd = 'passed' | 'failed' | 'unknown-rule' | 'unknown-profile';
 
 /** Prints as it goes; of what is unknown, the known ones. */
 export function runSim(options: SimOptions, print: Print): SimEnd {
-  const { without, profile, nodes } = options;
+  const { without, profile, nodes, from = 1 } = options;
   if (without !== undefined && !isRule(without)) {
     print('The rules that can be left out:');
     for (const name of RULE_NAMES) print(`  ${name.padEnd(36)}rule ${RULES[name].rule}: ${RULES[name].without}`);
@@ -33,7 +35,8 @@ export function runSim(options: SimOptions, print: Print): SimEnd {
   }
   if (options.seed !== undefined) return replay(options.seed, choice, without, print);
   const totals = { publishes: 0, pairs: 0, reported: 0, ms: 0, steps: 0 };
-  for (let seed = 1; seed <= options.seeds; seed++) {
+  for (let done = 0; done < options.seeds; ) {
+    const seed = from + done;
     const outcome = runSeed(seed, choice, without);
     if (outcome.breaches.length > 0) return replay(seed, choice, without, print);
     totals.publishes += outcome.publishes;
@@ -41,7 +44,7 @@ export function runSim(options: SimOptions, print: Print): SimEnd {
     totals.reported += outcome.reported;
     totals.ms += outcome.ms;
     totals.steps += outcome.steps;
-    if (seed % 1000 === 0) print(`${seed} seeds, ${totals.pairs} pairs …`);
+    if (++done % 1000 === 0) print(`${done} seeds, ${totals.pairs} pairs …`);
   }
   print(summary(options.seeds, totals));
   return 'passed';

@@ -27,6 +27,10 @@ t.test('a failing seed prints its transcript, what broke, and the command that r
   const again = lines();
   t.equal(runSim({ ...options, seed: Number(seed) }, again.print), 'failed');
   t.equal(again.text(), out.text(), 'the replay is the same to the letter');
+  const next = lines();
+  t.equal(runSim({ ...options, from: Number(seed) + 1 }, next.print), 'failed');
+  const [, later] = /replay it: lumesh sim --seed (\d+)/.exec(next.text()) as string[];
+  t.ok(Number(later) > Number(seed), 'the seeds begin where they should');
 });
 
 t.test('an unknown rule or profile lists the known ones', async (t) => {
