@@ -9,12 +9,14 @@ import type { DialEnd } from './session.js';
 export interface GateLimits {
   readonly seedsRefusedMs: number;
   readonly seedsUnreachableMs: number;
+  readonly watchMs: number;
 }
 
 export class Gate {
   /** How the last dial of each seed ended; null before the first end. */
   private readonly seeds = new Map<string, DialEnd | null>();
-  private startedAt = 0;
+  private tickedAt = 0;
+  private waitedMs = 0;
 
   constructor(
     private readonly peers: Peers,
@@ -25,7 +27,7 @@ export class Gate {
   ) {}
 
   start(seeds: readonly string[]): void {
-    this.startedAt = this.clock.now();
+    this.tickedAt = this.clock.now();
     this.addSeeds(seeds);
   }
   /** Once somebody was met, a further seed is kept for healing only and not dialed. */
@@ -38,6 +40,17 @@ export class Gate {
   }
   dialEnded(address: string, end: DialEnd): void {
     if (this.seeds.has(address)) this.seeds.set(address, end);
+  }
+
+  /**
+   * Called every `watchMs`; the time between two calls is waited for others. Not so when the call is late by as much again: this
+   * process was stopped or blocked, and what arrived meanwhile, unread yet, may be what it waits for.
+   */
+  tick(): void {
+    const now = this.clock.now();
+    const sinceLast = now - this.tickedAt;
+    this.tickedAt = now;
+    if (sinceLast < 2 * this.limits.watchMs) this.waitedMs += sinceLast;
   }
 
   /** A dial of that seed may still bring something: nobody has been met yet. */
@@ -80,18 +93,14 @@ export class Gate {
       ? this.limits.seedsRefusedMs
       : this.limits.seedsUnreachableMs;
     if (inView.length > 0) {
-      return this.waited(patience) ? [] : ['everybody met so far is joining as well'];
+      return this.waitedMs >= patience ? [] : ['everybody met so far is joining as well'];
     }
     for (const [address, end] of this.seeds) {
       if (end === 'denied' || end === 'rejected') return [`seed ${address} refuses this node; see the log`];
     }
-    if (this.waited(patience)) return [];
+    if (this.waitedMs >= patience) return [];
     const states = [...this.seeds].map(([address, end]) => `${address} ${end ?? 'dialing'}`);
     return [`no seed has answered yet: ${states.join(', ')}`];
-  }
-
-  private waited(ms: number): boolean {
-    return this.clock.now() - this.startedAt >= ms;
   }
 }
 

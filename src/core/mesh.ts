@@ -241,6 +241,7 @@ export class Mesh implements LinkEvents {
   private watch(): void {
     if (this.phase === 'left') return;
     this.ports.clock.after(this.of.tuning.watchMs, () => this.watch());
+    this.of.gate.tick();
     if (this.phase !== 'ready') this.of.turn.checkSoon();
     this.of.neighbours.closeStalled();
     this.of.neighbours.relayAround();

@@ -236,3 +236,30 @@ t.test('as long as a new view is not announced, the owners of the one before kee
   for (const name of moved) t.same(stage.published(2, name), { success: 1, fail: 0, unconfirmed: [] });
   t.strictSame(stage.end(), []);
 });
+
+for (const timersFirst of [true, false]) {
+  t.test(
+    `a joiner is stopped while the one it met finds the mesh: it reads what waits ${timersFirst ? 'after' : 'among'} its timers before it begins anything`,
+    async (t) => {
+      const tuning = { profile: 'lan', seedsRefusedMs: 1000, handshakeMs: 5000 } as const;
+      const turns = { longShare: 0, spanMs: 0, timersFirst };
+      const stage = new Stage({ nodes: 1, turns, tuning }).ready();
+      stage.subscribed(0, 'news');
+      const { cluster } = stage.sim;
+      const [joiner, stopped] = [cluster.addSite(), cluster.addSite()];
+      stage.hold(0, 1).hold(1, 0);
+      cluster.start(joiner, [stage.site(0)]);
+      cluster.start(stopped, [joiner]);
+      stage.until(
+        'the two joiners have met',
+        () => stage.node(2).mesh.settled() && stage.node(2).mesh.members().length === 1,
+      );
+      cluster.stall(stopped, 1500);
+      stage.run(1300);
+      stage.release(0, 1).release(1, 0);
+      stage.until('the one that was stopped is ready', () => stage.node(2).mesh.phase === 'ready');
+      t.equal(stage.published(2, 'news').success, 1, 'it knows the mesh that was there');
+      t.strictSame(stage.end(), []);
+    },
+  );
+}
