@@ -10,9 +10,6 @@ import type { LinkId } from './ports.js';
 /** An open session: HELLO and ACCEPT were exchanged on this link. */
 export interface Session {
   readonly link: LinkId;
-  /** The dialer's count of its dials (frames.ts Hello.session), and who dialed. */
-  readonly number: number;
-  readonly dialer: boolean;
   /** The node that relays it (rule 15). */
   readonly relayedBy: string | null;
   /** The other side had passed its join gate when the session began. */
@@ -26,6 +23,8 @@ export class Peer {
   inView = false;
   record: MemberRecord;
   session: Session | null = null;
+  /** Number of the latest session (frames.ts Hello.session), open or lost: only later ones may begin. */
+  latestSession = 0;
   /** Since when there is no session, ms; meaningless while there is one. */
   sessionLostAt = 0;
   /** There was a session with this process since it came into the view: before that it cannot be ready (rule 12), so nothing is owed to it. */

@@ -200,21 +200,13 @@ export class Sessions {
       else this.events.callBack(hello.self);
       return;
     }
-    const current = this.peers.find(hello.self.nodeId);
-    if (
-      current?.session &&
-      !current.session.dialer &&
-      current.is(hello.self) &&
-      hello.session <= current.session.number
-    ) {
-      return this.reject(line, 'duplicate', 'a newer session exists');
-    }
+    if (this.isOvertaken(hello)) return this.reject(line, 'duplicate', 'there was a newer session');
     this.merge(hello);
     if (!this.isMember(hello.self))
       return this.reject(line, 'accused', 'another record of that node outranks this one');
     const peer = this.events.adopt(hello.self);
     this.ports.links.send(line.link, 'control', [{ kind: 'accept', ...this.introduction(hello.session, peer) }]);
-    this.establish(peer, line, hello, false);
+    this.establish(peer, line, hello);
   }
 
   private onAccept(line: Line, accept: Accept): void {
@@ -225,15 +217,14 @@ export class Sessions {
       this.events.dialEnded(line.dialed!, problem.reason === 'self' ? 'self' : 'rejected');
       return;
     }
-    const current = this.peers.find(accept.self.nodeId)?.session;
-    if (current?.dialer && current.number > line.number) return this.giveUp(line, 'a newer session exists', 'rejected');
+    if (this.isOvertaken(accept)) return this.giveUp(line, 'there was a newer session', 'rejected');
     this.merge(accept);
     if (!this.isMember(accept.self)) {
       this.reject(line, 'accused', 'another record of that node outranks this one');
       this.events.dialEnded(line.dialed!, 'rejected');
       return;
     }
-    this.establish(this.events.adopt(accept.self), line, accept, true);
+    this.establish(this.events.adopt(accept.self), line, accept);
     this.events.dialEnded(line.dialed!, 'open');
   }
 
@@ -257,6 +248,15 @@ export class Sessions {
       };
     }
     return null;
+  }
+
+  /**
+   * A session that was dialed later has begun already. Even when that one is lost by now, this speech and the frames behind
+   * it are from before it: interest and messages that it has replaced.
+   */
+  private isOvertaken({ self, session }: Hello | Accept): boolean {
+    const peer = this.peers.find(self.nodeId);
+    return peer?.is(self) === true && session <= peer.latestSession;
   }
 
   private merge({ self, members }: Hello | Accept | (Reject & { self?: MemberRecord })): void {
@@ -302,17 +302,16 @@ export class Sessions {
     this.lines.delete(line.link);
   }
 
-  private establish(peer: Peer, line: Line, speech: Hello | Accept, dialer: boolean): void {
+  private establish(peer: Peer, line: Line, speech: Hello | Accept): void {
     this.close(peer, 'replaced by a newer session', 'ended');
     this.drop(line);
     peer.session = {
       link: line.link,
-      number: speech.session,
-      dialer,
       relayedBy: this.events.relayOf(line.link),
       peerReady: speech.ready,
       bothReady: speech.ready && this.events.isReady(),
     };
+    peer.latestSession = speech.session;
     peer.met = true;
     peer.resumable = true;
     this.peers.bind(peer, line.link);
