@@ -2,14 +2,14 @@
 import t from 'tap';
 import { Listener } from './clients.js';
 import { CHANNEL, probe, settleUp, timeToAgree, underLoad } from './load.js';
-import { Cluster, pause, until } from './process.js';
+import { Cluster, until } from './process.js';
 
 t.test('a process is killed under load: it is gone by itself, and comes back by itself', async (t) => {
   const cluster = await Cluster.start(3);
   t.teardown(() => cluster.stop());
   const [first, second, third] = cluster.nodes;
   const load = await underLoad(cluster);
-  await pause(300);
+  await until(() => load.audit.count > 100, 'publishes are under way');
   for (const victim of [second, third]) {
     const rest = cluster.nodes.filter((node) => node !== victim);
     await victim.end('SIGKILL');
@@ -27,7 +27,7 @@ t.test('a process stands still and goes on: it is gone meanwhile, and back under
   t.teardown(() => cluster.stop());
   const [first, second, third] = cluster.nodes;
   const load = await underLoad(cluster);
-  await pause(300);
+  await until(() => load.audit.count > 100, 'publishes are under way');
   third.signal('SIGSTOP');
   t.comment(`SIGSTOP: gone after ${await timeToAgree(cluster, [first, second])} ms`);
   await until(async () => (await probe(first)).f === 0, 'publishes count for the living');

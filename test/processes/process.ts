@@ -89,10 +89,17 @@ export class NodeProcess {
 
   /** The members in its view, itself included. */
   async members(): Promise<string[]> {
+    return (await this.view()).map(({ nodeId }) => nodeId).sort();
+  }
+
+  /** The state of a member in its view; undefined when it is none. */
+  async stateOf(nodeId: string): Promise<string | undefined> {
+    return (await this.view()).find((member) => member.nodeId === nodeId)?.state;
+  }
+
+  private async view(): Promise<MemberState[]> {
     const answer = await fetch(`http://${this.addresses.api}/v1/nodes`);
-    const { r } = (await answer.json()) as { r: { nodes?: MemberState[] } | MemberState[] };
-    const nodes = Array.isArray(r) ? r : (r.nodes ?? []);
-    return nodes.map(({ nodeId }) => nodeId).sort();
+    return ((await answer.json()) as { r: MemberState[] }).r;
   }
 
   async isReady(): Promise<boolean> {
@@ -177,7 +184,7 @@ export async function until(
   }
 }
 
-export function pause(ms: number): Promise<void> {
+function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
