@@ -1,5 +1,5 @@
 /** The scenarios of bench/README.md, each the same for every system. A run starts the system, measures, and takes it down. */
-import { payloadOf } from '../clients/payload.mjs';
+import { numberAt, payloadOf } from '../clients/payload.mjs';
 import { RawClient } from '../clients/websocket.mjs';
 import { quick } from './compare.mjs';
 import { Audience, saturate, sleep, WARM_UP_MS } from './fanout.mjs';
@@ -70,8 +70,7 @@ export function manyChannels(start, { channels = 5000, window = 512, nodes = 2, 
         await system.subscribe(client, `c${index}`);
         let last = 0;
         client.listen((_client, buffer, start) => {
-          let number = 0;
-          for (let digit = 0; digit < 10; digit++) number = number * 10 + buffer[start + digit] - 48;
+          const number = numberAt(buffer, start);
           if (number !== ++last) wrong++;
           delivered++;
           onProgress();
@@ -136,8 +135,7 @@ export function latency(start, { subscribers = 100, rate = 200, node = 1 } = {})
         const client = await RawClient.open(system.address(node));
         await system.subscribe(client, 'c');
         client.listen((_client, buffer, start) => {
-          let number = 0;
-          for (let digit = 0; digit < 10; digit++) number = number * 10 + buffer[start + digit] - 48;
+          const number = numberAt(buffer, start);
           const time = performance.now() - sentAt[number];
           if (number < WARM_UP_MESSAGES) warm++;
           else times.push(time);

@@ -28,22 +28,26 @@ export interface Call {
 const SUCCESS = '{"s":true}';
 /** The answer where the counts are not awaited. */
 const ACCEPTED = '{"s":0,"f":0,"a":false}';
-const WRONG_WAIT = () => invalid('a must be true (wait for the counts) or false');
+
+/** The two are the same but for what `c` names. */
+function publishing(operation: 'publish' | 'broadcast'): Call['run'] {
+  return (operations, { params }, answer) => {
+    const data = payload(params);
+    const wait = params.a ?? true;
+    if (typeof data === 'string') return answer(invalid(data), '');
+    if (typeof wait !== 'boolean') return answer(invalid('a must be true (wait for the counts) or false'), '');
+    operations[operation](params.c, data, params.t === 'binary', wait, (error, result) =>
+      answer(error, wait ? countsJson(result) : ACCEPTED),
+    );
+  };
+}
 
 export const CALL_LIST: readonly Call[] = [
   {
     method: 'mesh.publish',
     role: 'write',
     http: { verb: 'POST', path: '/v1/mesh/publish' },
-    run(operations, { params }, answer) {
-      const data = payload(params);
-      const wait = params.a ?? true;
-      if (typeof data === 'string') return answer(invalid(data), '');
-      if (typeof wait !== 'boolean') return answer(WRONG_WAIT(), '');
-      operations.publish(params.c, data, params.t === 'binary', wait, (error, result) =>
-        answer(error, wait ? countsJson(result) : ACCEPTED),
-      );
-    },
+    run: publishing('publish'),
   },
   {
     method: 'mesh.send',
@@ -68,15 +72,7 @@ export const CALL_LIST: readonly Call[] = [
     method: 'mesh.broadcast',
     role: 'write',
     http: { verb: 'POST', path: '/v1/mesh/broadcast' },
-    run(operations, { params }, answer) {
-      const data = payload(params);
-      const wait = params.a ?? true;
-      if (typeof data === 'string') return answer(invalid(data), '');
-      if (typeof wait !== 'boolean') return answer(WRONG_WAIT(), '');
-      operations.broadcast(params.c, data, params.t === 'binary', wait, (error, result) =>
-        answer(error, wait ? countsJson(result) : ACCEPTED),
-      );
-    },
+    run: publishing('broadcast'),
   },
   {
     method: 'nodes',

@@ -159,6 +159,7 @@ function count(value: string): number {
 }
 
 function atLeastOne(value: string): number {
-  if (count(value) === 0) throw new InvalidArgumentError('expected 1 or more');
-  return count(value);
+  const number = count(value);
+  if (number === 0) throw new InvalidArgumentError('expected 1 or more');
+  return number;
 }
