@@ -43,11 +43,11 @@ export class Turn {
   private readonly sendCounts = (): void => {
     const { delivered } = this;
     this.delivered = [];
-    const now = this.clock.now();
     for (const peer of delivered) {
       peer.countsDue = false;
-      if (peer.session !== null) this.flush(peer, now);
+      peer.awake = true;
     }
+    this.flushAll(delivered);
   };
 
   checkSoon(): void {
@@ -71,10 +71,15 @@ export class Turn {
     }
     const { awake } = this;
     this.awake = [];
+    this.flushAll(awake);
+  }
+
+  private flushAll(peers: readonly Peer[]): void {
     const now = this.clock.now();
-    for (const peer of awake) {
-      peer.awake = false;
+    for (const peer of peers) {
       if (peer.session !== null) this.flush(peer, now);
+      // Only now: what its flush adds leaves with it and needs no turn of its own.
+      peer.awake = false;
     }
   }
 
