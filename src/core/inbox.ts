@@ -9,9 +9,13 @@ export class Inbox {
   private counts: number[] = [];
   private countsFrom = 0;
 
+  /** Nobody waits for these counts any more; sent in the next session, they would be taken for those of its first frames. */
+  sessionLost(): void {
+    this.counts = [];
+  }
+
   /** The peer says where its numbers go on. */
   numbering(epoch: number, first: number): 'resumed' | 'hole' | 'new' {
-    this.counts = [];
     const before = this.epoch;
     const last = this.last;
     this.epoch = epoch;

@@ -133,7 +133,8 @@ export class Neighbours {
     canaries.sessionLost(peer);
     turn.checkSoon();
     this.of.relays.sessionLost(peer);
-    if (!peer.inView) return peers.remove(peer);
+    // In the turn in which it became a member it is not in the view yet, but will be as this very Peer.
+    if (!peer.inView && membership.memberByBoot(peer.record.boot) === undefined) return peers.remove(peer);
     membership.linkLost(peer.nodeId, end);
     this.callAgain(peer);
     this.ports.clock.after(this.limits.resumeMs, () => this.giveUpResume(peer));

@@ -183,10 +183,12 @@ export class Outbox {
   /** Applies the peer's counts: triples (frames, success, fail) from number `seq` on. False when they do not fit what was sent. */
   delivered(seq: number, counts: readonly number[], now: number): boolean {
     if (seq !== this.firstSeq || counts.length % 3 !== 0) return false;
+    let frames = 0;
+    for (let i = 0; i < counts.length; i += 3) frames += counts[i];
+    if (this.firstSeq + frames > this.nextToSend) return false;
     for (let i = 0; i < counts.length; i += 3) {
       const success = counts[i + 1];
       const fail = counts[i + 2];
-      if (this.firstSeq + counts[i] > this.nextToSend) return false;
       for (let run = counts[i]; run > 0; run--) this.acknowledge(success, fail);
     }
     this.compact();

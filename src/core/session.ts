@@ -332,6 +332,7 @@ export class Sessions {
     peer.ackDue = '';
     this.peers.unbind(link);
     peer.outbox.sessionLost();
+    peer.inbox.sessionLost();
     this.events.lost(peer, end);
   }
 }

@@ -13,6 +13,7 @@ export function unsettled(cluster: Cluster, ledger: Ledger, workload: Workload):
   const digest = nodes[0]?.mesh.digest();
   for (const node of nodes) {
     const { mesh } = node;
+    if (node.stalledUntil > cluster.world.time.now) return `${node.name} is stopped`;
     if (mesh.phase !== 'ready') return `${node.name} is ${mesh.phase}: ${mesh.notReadyReasons().join('; ')}`;
     const members = mesh.members();
     if (members.length !== nodes.length - 1) {

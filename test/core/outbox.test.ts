@@ -52,15 +52,17 @@ t.test('publishes of a turn leave as one batch and their counts come back to eac
   t.equal(outbox.bytes, 0);
 });
 
-t.test('counts that do not fit what was sent are refused', async (t) => {
-  const { outbox, publish } = outboxOf();
+t.test('counts that do not fit what was sent are refused, and none of them is applied', async (t) => {
+  const { outbox, publish, results } = outboxOf();
   outbox.sessionBegins(0, 0);
   publish('a');
   outbox.flush(1, 0);
   publish('b');
   t.notOk(outbox.delivered(2, [1, 0, 0], 0), 'not the oldest');
   t.notOk(outbox.delivered(1, [2, 0, 0], 0), 'more than was sent');
+  t.notOk(outbox.delivered(1, [1, 9, 0, 1, 0, 0], 0), 'more than was sent, in its second triple');
   t.notOk(outbox.delivered(1, [1, 0], 0), 'no triple');
+  t.same(results, [], 'nobody has been told anything yet');
   t.ok(outbox.delivered(1, [1, 0, 0], 0));
 });
 

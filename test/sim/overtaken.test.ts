@@ -72,3 +72,47 @@ t.test('the HELLO of an overtaken dial does not end what waits for the session t
   t.equal(waiting.got.length, 1, 'it arrived when the session was back');
   t.strictSame(stage.end(), []);
 });
+
+/** What arrives within a few milliseconds of each other belongs to one turn of a node. */
+const LONG_TURNS = { longShare: 1, spanMs: 20, timersFirst: false };
+
+t.test(
+  'a newcomer whose second session replaces the first in the turn in which it becomes a member is not missed',
+  async (t) => {
+    const tuning = { ...TUNING, profile: 'wan', relayAfterMs: 700, handshakeMs: 1000 } as const;
+    const stage = new Stage({ nodes: 3, turns: LONG_TURNS, tuning }).ready();
+    const { cluster } = stage.sim;
+    // What n3 reads when it goes on: the end of the old process, a greeting through n2, and one on a link of its own.
+    stage.run(3000 - stage.now);
+    cluster.stall(stage.site(2), 1300);
+    cluster.crash(stage.site(0), false);
+    cluster.start(stage.site(0), [stage.site(1)]);
+    stage.until('n1 is ready', () => stage.node(0).mesh.phase === 'ready');
+    stage.subscribed(0, 'news');
+    t.same(stage.published(2, 'news'), { success: 1, fail: 0, unconfirmed: [] });
+    t.strictSame(stage.end(), []);
+  },
+);
+
+t.test('counts that were owed when a session ended are not taken for those of the next', async (t) => {
+  const stage = new Stage({ nodes: 3, turns: LONG_TURNS, tuning: { profile: 'local' } }).ready();
+  stage.subscribed(0, 'one');
+  for (const client of [0, 1]) stage.subscribed(0, 'two', client);
+  const first = stage.publish(1, 'one');
+  stage.until('it arrived', () => first.got.length === 1);
+  // In the turn in which n1 would count it, n2 takes n1 for dead and ends the session.
+  stage.sim.cluster.accuse(stage.site(1), stage.site(0));
+  const session = () =>
+    stage
+      .node(1)
+      .mesh.members()
+      .some(({ nodeId, connected }) => nodeId === 'n1' && connected);
+  stage.until('n2 has ended the session', () => !session());
+  stage.until('they meet again', session);
+  const second = stage.publish(1, 'two');
+  // n1 has the ACCEPT, and ends its turn before n2 goes on.
+  stage.sim.cluster.stall(stage.site(1), 50);
+  stage.until('it is counted', () => second.result !== null);
+  t.same(second.result, { success: 2, fail: 0, unconfirmed: [] });
+  t.strictSame(stage.end(), []);
+});
