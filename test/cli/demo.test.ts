@@ -4,19 +4,14 @@ import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Client } from '../node/cluster.js';
+import { claimPorts } from '../ports.js';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-/** Ports of the first node; the others' are 10 and 20 higher, and all twelve are free when this is asked. */
-async function freeBlock(): Promise<{ peers: number; api: number; grpc: number; clients: number }> {
-  for (;;) {
-    const peers = 10_000 + 100 * Math.floor(Math.random() * 200);
-    const ports = { peers, api: peers + 1, grpc: peers + 2, clients: peers + 3 };
-    const all = Object.values(ports).flatMap((port) => [port, port + 10, port + 20]);
-    const servers = await Promise.all(all.map(hold));
-    for (const server of servers) server?.close();
-    if (servers.every((server) => server !== null)) return ports;
-  }
+/** Ports of the first node; the others' are 10 and 20 higher. */
+async function demoPorts(): Promise<{ peers: number; api: number; grpc: number; clients: number }> {
+  const [peers, api, grpc, clients] = await claimPorts(24);
+  return { peers, api, grpc, clients };
 }
 
 /** A server on this port; null when the port is taken. */
@@ -28,7 +23,7 @@ function hold(port: number): Promise<Server | null> {
   });
 }
 
-function demo(ports: Awaited<ReturnType<typeof freeBlock>>): { child: ChildProcess; said: () => string } {
+function demo(ports: Awaited<ReturnType<typeof demoPorts>>): { child: ChildProcess; said: () => string } {
   const env = {
     PATH: process.env.PATH,
     LUMESH_CLUSTER_PORT: String(ports.peers),
@@ -50,7 +45,7 @@ function demo(ports: Awaited<ReturnType<typeof freeBlock>>): { child: ChildProce
 const exitOf = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once('exit', resolve));
 
 t.test('three nodes come up, the printed lines work as they stand, and Ctrl-C ends all of them', async (t) => {
-  const ports = await freeBlock();
+  const ports = await demoPorts();
   const { child, said } = demo(ports);
   t.teardown(() => child.kill('SIGKILL'));
   const exit = exitOf(child);
@@ -76,7 +71,7 @@ t.test('three nodes come up, the printed lines work as they stand, and Ctrl-C en
 });
 
 t.test('a port that is taken is named with its setting, and all nodes end with code 2', async (t) => {
-  const ports = await freeBlock();
+  const ports = await demoPorts();
   const taken = await hold(ports.clients + 10);
   t.teardown(() => taken?.close());
   const { child, said } = demo(ports);

@@ -1,5 +1,5 @@
 /** A gateway with everything around it that a test needs: a clock whose timers the test fires, counters, recording scripts. */
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { ServerConfig } from '../../src/config/schema.js';
 import { formatClientId } from '../../src/core/client-id.js';
@@ -197,16 +197,6 @@ export class TestAudience implements Audience {
   publish(text: string, binary = false): { success: number; fail: number } {
     return this.gateway.sockets.deliver(this, { channel: this.channel, data: Buffer.from(text), binary });
   }
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** A raw TCP client. */

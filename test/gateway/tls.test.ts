@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import type { ServerConfig } from '../../src/config/schema.js';
-import { CONFIG, freePort, setup, TestAudience, turn } from './harness.js';
+import { claimPort } from '../ports.js';
+import { CONFIG, setup, TestAudience, turn } from './harness.js';
 
 const certificates = join(dirname(fileURLToPath(import.meta.url)), 'certificates');
 
@@ -35,7 +36,7 @@ for (const protocol of ['websocket', 'socket'] as const) {
     const config: ServerConfig = {
       ...CONFIG,
       protocol,
-      port: await freePort(),
+      port: await claimPort(),
       tls: { cert: join(folder, 'cert.pem'), key: join(folder, 'cert.key') },
     };
     const { port } =
@@ -62,7 +63,7 @@ t.test('a channel reaches clients that came before and after a certificate was r
   const { gateway, script } = setup();
   t.teardown(() => gateway.close());
   const tls = { cert: join(folder, 'cert.pem'), key: join(folder, 'cert.key') };
-  const { port } = await gateway.listenWebSocket({ ...CONFIG, port: await freePort(), tls }, script);
+  const { port } = await gateway.listenWebSocket({ ...CONFIG, port: await claimPort(), tls }, script);
   const received: string[] = [];
   const open = () =>
     new Promise<void>((resolve) => {

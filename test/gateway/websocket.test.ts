@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import t from 'tap';
-import { Client, CONFIG, dial, freePort, setup, turn } from './harness.js';
+import { claimPort } from '../ports.js';
+import { Client, CONFIG, dial, setup, turn } from './harness.js';
 
 t.test('text and binary arrive byte for byte in both directions', async (t) => {
   const { gateway, script, counts } = setup();
@@ -284,7 +285,7 @@ t.test('a client that floods a paused connection is closed with 1008 and counted
 });
 
 t.test('a taken port is an error that names it; sharing must be asked for', async (t) => {
-  const port = await freePort();
+  const port = await claimPort();
   const config = { ...CONFIG, port };
   const one = setup();
   const two = setup();
@@ -302,7 +303,7 @@ t.test('a taken port is an error that names it; sharing must be asked for', asyn
 });
 
 t.test('several processes may share one port when all of them ask for it', async (t) => {
-  const port = await freePort();
+  const port = await claimPort();
   const config = { ...CONFIG, port };
   const one = setup(true);
   const two = setup(true);

@@ -1,8 +1,8 @@
 /** Links on loopback for tests: made with port 0, a log that is kept, counters that can be read, and waiting without sleeping. */
-import { createServer } from 'node:net';
 import type { LinkEvents, Log, Meter } from '../../src/core/ports.js';
 import { createLinks, type GrpcLinks } from '../../src/links/links.js';
 import type { LinksOptions } from '../../src/links/options.js';
+import { claimPort } from '../ports.js';
 
 export interface LogLine {
   readonly level: keyof Log;
@@ -99,12 +99,7 @@ export async function startLinks(nodeId: string, options: Partial<LinksOptions> 
   return { links, log, meter };
 }
 
-/** An address at which nobody listens: one that was free a moment ago. */
-export function freeAddress(): Promise<string> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(`127.0.0.1:${port}`));
-    });
-  });
+/** An address at which nobody listens. */
+export async function freeAddress(): Promise<string> {
+  return `127.0.0.1:${await claimPort()}`;
 }

@@ -8,12 +8,13 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { RunningNode } from '../../src/node.js';
-import { freePort, hasRedis, RedisServer } from '../scripting/mix/redis-server.js';
+import { claimPort } from '../ports.js';
+import { hasRedis, RedisServer } from '../scripting/mix/redis-server.js';
 import { Client, post, quietLog, startNode, until } from './cluster.js';
 
 const scripts = fileURLToPath(new URL('./connmix/', import.meta.url));
 
-const redis = new RedisServer(await freePort());
+const redis = new RedisServer(await claimPort());
 if (hasRedis) await redis.start();
 const asked: unknown[] = [];
 const users = createServer((request, response) => {

@@ -1,8 +1,8 @@
 /** Real nodes as processes of their own: `node dist/main.js start`, as an operator runs it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { claimPorts } from '../ports.js';
 import { Breaker } from './breaker.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -119,7 +119,7 @@ export class Cluster {
   private constructor(readonly nodes: readonly NodeProcess[]) {}
 
   static async start(count: number, { breakers = false, settings = [] }: ClusterOptions = {}): Promise<Cluster> {
-    const ports = await freePorts(4 * count);
+    const ports = await claimPorts(4 * count);
     const fronts = await Promise.all(
       Array.from({ length: count }, (_, i) => (breakers ? Breaker.listen(ports[4 * i]) : null)),
     );
@@ -186,18 +186,4 @@ export async function until(
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Ports that nobody listens on now; all are held at once, so they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -9,9 +9,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { schema } from '../../src/config/schema.js';
+import { claimPort } from '../ports.js';
 import { FakeHost } from './fake-host.js';
 import { lab } from './lab.js';
-import { freePort, hasRedis, RedisServer } from './mix/redis-server.js';
+import { hasRedis, RedisServer } from './mix/redis-server.js';
 
 /** Messages are Lua code; the answer lists what it returned. Callbacks of both kinds of server; each uses its own. */
 const ENTRY = `
@@ -159,7 +160,7 @@ const SOCKET: readonly Row[] = [
 /** The last one of a connection: told through the log, since nothing can be sent any more. */
 const CLOSE = 'print(select("#", conn:close(1000, "done")), conn:send("x"))';
 
-const redis = new RedisServer(await freePort());
+const redis = new RedisServer(await claimPort());
 if (hasRedis) await redis.start();
 const web = createServer((request, response) => {
   response.setHeader('Set-Cookie', 'a=1');

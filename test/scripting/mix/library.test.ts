@@ -10,10 +10,11 @@ import { json } from '../../../src/scripting/mix/json.js';
 import { jwt } from '../../../src/scripting/mix/jwt.js';
 import { pure } from '../../../src/scripting/mix/pure.js';
 import { redis } from '../../../src/scripting/mix/redis.js';
+import { claimPort } from '../../ports.js';
 import { BareVm } from './bare-vm.js';
-import { freePort, hasRedis, RedisServer } from './redis-server.js';
+import { hasRedis, RedisServer } from './redis-server.js';
 
-const redisServer = new RedisServer(await freePort());
+const redisServer = new RedisServer(await claimPort());
 const { lua } = schema.parse({ lua: { redis: [{ name: 'main', addr: redisServer.addr }] } });
 const vm = await BareVm.open(json, pure, jwt, redis(lua.redis), http(lua.http));
 t.teardown(() => vm.close());

@@ -4,7 +4,8 @@ import { schema } from '../../../src/config/schema.js';
 import type { Log } from '../../../src/core/ports.js';
 import { RedisPool, type RedisReply } from '../../../src/scripting/mix/redis-pool.js';
 import { Refused } from '../../../src/scripting/mix/refused.js';
-import { freePort, hasRedis, RedisServer } from './redis-server.js';
+import { claimPort } from '../../ports.js';
+import { hasRedis, RedisServer } from './redis-server.js';
 
 const lines: string[] = [];
 const note = (message: string) => void lines.push(message);
@@ -28,7 +29,7 @@ function plain(reply: RedisReply): unknown {
 }
 
 t.test('a server that is away is named in the error, with the reason', async (t) => {
-  const addr = `127.0.0.1:${await freePort()}`;
+  const addr = `127.0.0.1:${await claimPort()}`;
   const pool = poolAt(addr);
   t.teardown(() => pool.close());
   t.equal(
@@ -42,7 +43,7 @@ t.test('a server that is away is named in the error, with the reason', async (t)
 if (!hasRedis)
   t.pass('redis-server is not installed, nothing below was tested (apt-get install redis-server)', { skip: true });
 else {
-  const server = new RedisServer(await freePort());
+  const server = new RedisServer(await claimPort());
   await server.start();
   t.teardown(() => server.stop());
 
