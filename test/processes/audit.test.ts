@@ -1,57 +1,142 @@
 import t from 'tap';
-import { Audit } from './audit.js';
+import { Audit, type Gap, type Miss, type Outcome } from './audit.js';
 
-const complete = { success: 1, fail: 0, unconfirmed: [] };
+const COMPLETE = { success: 1, fail: 0, unconfirmed: [] };
+const CHANNEL = 'c';
+
+/** The books of one publisher on `n1` and one subscriber on `n2`, by a clock that counts publishes and arrivals. */
+function books() {
+  let now = 0;
+  const audit = new Audit(() => now);
+  const subscription = audit.subscribed('s', 'n2', CHANNEL);
+  return {
+    audit,
+    subscription,
+    publish(result: Outcome['result'] = COMPLETE): string {
+      now++;
+      const { text, number } = audit.publish('p', 'n1', CHANNEL);
+      audit.finished('p', number, result);
+      return text;
+    },
+    arrives(...texts: string[]): void {
+      for (const text of texts) {
+        now++;
+        audit.received(subscription, text);
+      }
+    },
+    gap(of: Partial<Gap> = {}): Gap {
+      return { node: 'n2', peer: 'n1', channel: null, at: now, ...of };
+    },
+    records(...gaps: Gap[]): [number, Miss['record']][] {
+      return audit.findings(gaps).misses.map(({ number, record }) => [number, record]);
+    },
+  };
+}
 
 t.test('everything that was published after the acknowledgement must come', async (t) => {
   const audit = new Audit();
-  audit.publish('p');
-  const subscription = audit.subscribed('s', 'n1');
+  audit.publish('p', 'n1', CHANNEL);
+  const subscription = audit.subscribed('s', 'n2', CHANNEL);
+  audit.publish('p', 'n1', 'another channel');
   for (let i = 0; i < 3; i++) {
-    const { text, number } = audit.publish('p');
-    audit.finished('p', number, complete);
+    const { text, number } = audit.publish('p', 'n1', CHANNEL);
+    audit.finished('p', number, COMPLETE);
     if (i !== 1) audit.received(subscription, text);
   }
   const { misses, duplicates, disorders } = audit.findings();
-  t.same(misses, [{ subscription: 's', node: 'n1', publisher: 'p', number: 3, reported: false }]);
+  t.same(misses, [{ subscription: 's', node: 'n2', publisher: 'p', number: 4, record: null }]);
   t.same([...duplicates, ...disorders], []);
-  t.equal(audit.count, 4);
+  t.equal(audit.count, 5);
 });
 
-t.test('a miss that the publisher was told of is marked so', async (t) => {
-  const audit = new Audit();
-  audit.subscribed('s', 'n1');
-  audit.finished('p', audit.publish('p').number, { success: 0, fail: 1, unconfirmed: ['n1'] });
-  audit.publish('p');
-  audit.finished('p', audit.publish('p').number, null);
-  t.same(
-    audit.findings().misses.map(({ number, reported }) => [number, reported]),
-    [
-      [1, true],
-      [2, true],
-    ],
-    'a refused publish reaches nobody, and that is no miss',
-  );
-  t.same(audit.incomplete().length, 3);
+t.test(
+  'a miss is on record when the result names its node; another node, or a count of failures, will not do',
+  async (t) => {
+    const { audit, publish, records } = books();
+    publish({ success: 0, fail: 1, unconfirmed: ['n2'] });
+    publish({ success: 0, fail: 1, unconfirmed: ['n3'] });
+    publish({ success: 0, fail: 1, unconfirmed: [] });
+    publish(null);
+    audit.publish('p', 'n1', CHANNEL);
+    t.same(
+      records(),
+      [
+        [1, 'unconfirmed'],
+        [2, null],
+        [3, null],
+        [5, 'no result'],
+      ],
+      'a refused publish reaches nobody, and that is no miss',
+    );
+    t.equal(audit.incomplete().length, 5);
+  },
+);
+
+t.test('a gap stands for what was missed between two messages', async (t) => {
+  const { publish, arrives, gap, records } = books();
+  arrives(publish());
+  publish();
+  publish();
+  const raised = gap();
+  arrives(publish());
+  const recorded = [
+    [2, 'gap'],
+    [3, 'gap'],
+  ];
+  t.same(records(raised), recorded);
+  t.same(records({ ...raised, channel: CHANNEL }), recorded, 'also one for this channel alone');
+});
+
+t.test('a gap of another node, about another peer or another channel stands for nothing', async (t) => {
+  const { publish, gap, records } = books();
+  publish();
+  for (const other of [{ node: 'n3' }, { peer: 'n3' }, { channel: 'another channel' }])
+    t.same(records(gap(other)), [[1, null]]);
+  t.same(records(gap()), [[1, 'gap']]);
+});
+
+t.test('a gap stands for nothing that was published later', async (t) => {
+  const { publish, gap, records } = books();
+  publish();
+  const raised = gap();
+  publish();
+  t.same(records(raised), [
+    [1, 'gap'],
+    [2, null],
+  ]);
+});
+
+t.test('a gap that is raised after the next message came is too late', async (t) => {
+  const { publish, arrives, gap, records } = books();
+  publish();
+  arrives(publish());
+  publish();
+  t.same(records(gap()), [
+    [1, null],
+    [3, 'gap'],
+  ]);
+});
+
+t.test('a message that entered at another node does not make a gap late', async (t) => {
+  const { audit, subscription, publish, arrives, gap, records } = books();
+  publish();
+  arrives(audit.publish('p', 'n3', CHANNEL).text);
+  t.equal(subscription.got.size, 1);
+  t.same(records(gap()), [[1, 'gap']]);
 });
 
 t.test('a subscription that ended must have everything up to what it got last', async (t) => {
-  const audit = new Audit();
-  const subscription = audit.subscribed('s', 'n1');
-  const texts = [1, 2, 3, 4].map(() => audit.publish('p').text);
-  for (const i of [0, 2]) audit.received(subscription, texts[i]);
+  const { audit, subscription, publish, arrives, records } = books();
+  const texts = [1, 2, 3, 4].map(() => publish());
+  arrives(texts[0], texts[2]);
   audit.ended(subscription);
-  t.same(
-    audit.findings().misses.map(({ number }) => number),
-    [2],
-  );
+  t.same(records(), [[2, null]]);
 });
 
 t.test('doubles and disorder are found', async (t) => {
-  const audit = new Audit();
-  const subscription = audit.subscribed('s', 'n1');
-  const texts = [1, 2, 3].map(() => audit.publish('p').text);
-  for (const i of [0, 2, 1, 1]) audit.received(subscription, texts[i]);
+  const { audit, publish, arrives } = books();
+  const texts = [1, 2, 3].map(() => publish());
+  arrives(texts[0], texts[2], texts[1], texts[1]);
   const { duplicates, disorders } = audit.findings();
   t.same(duplicates, ['s got 2 of p twice']);
   t.same(disorders, ['s got p:2 after p:3']);

@@ -1,6 +1,7 @@
 /**
- * The books of a run: what was published when and with which result, what each subscription got, and whether that keeps
- * ROUTING.md's guarantee. Messages are "publisher:number"; numbers of one publisher start at 1 and have no holes.
+ * The books of a run: what was published when, where and with which result, what each subscription got and when, and which
+ * gaps the nodes raised; and whether that keeps ROUTING.md's guarantee. Messages are "publisher:number"; numbers of one
+ * publisher start at 1 and have no holes. Times are the machine's clock in milliseconds, as in the nodes' logs.
  */
 
 export interface Outcome {
@@ -10,6 +11,11 @@ export interface Outcome {
 
 interface Entry {
   readonly startedAt: number;
+  /** Its place in the order of publishes and acknowledgements. */
+  readonly tick: number;
+  /** The node at which it entered. */
+  readonly node: string;
+  readonly channel: string;
   outcome: Outcome | undefined;
 }
 
@@ -17,11 +23,25 @@ interface Entry {
 export interface Subscription {
   readonly name: string;
   readonly node: string;
+  readonly channel: string;
   readonly since: number;
   /** Null while it goes on. */
   until: number | null;
-  /** Numbers per publisher, in the order in which they came. */
-  readonly got: Map<string, number[]>;
+  /** Per publisher what came, in the order in which it came. */
+  readonly got: Map<string, Arrival[]>;
+}
+
+interface Arrival {
+  readonly number: number;
+  readonly at: number;
+}
+
+/** A node said that messages from a peer may have been missed: of a channel, or of any (null). */
+export interface Gap {
+  readonly node: string;
+  readonly peer: string;
+  readonly channel: string | null;
+  readonly at: number;
 }
 
 export interface Miss {
@@ -29,8 +49,11 @@ export interface Miss {
   readonly node: string;
   readonly publisher: string;
   readonly number: number;
-  /** The publish said that the count of this subscription's node, or of some node, is not known. */
-  readonly reported: boolean;
+  /**
+   * Who knows of it: the publish had no result at all (its node died), its result names the subscription's node as unconfirmed,
+   * or that node raised a gap in time. Null: it is silent.
+   */
+  readonly record: 'no result' | 'unconfirmed' | 'gap' | null;
 }
 
 export interface Findings {
@@ -44,14 +67,16 @@ export class Audit {
   private readonly published = new Map<string, Entry[]>();
   private readonly subscriptions: Subscription[] = [];
 
-  /** The text of the next message of that publisher, whose publish starts now. */
-  publish(publisher: string): { readonly text: string; readonly number: number } {
+  constructor(private readonly now: () => number = Date.now) {}
+
+  /** The text of the next message of that publisher, whose publish starts now at that node. */
+  publish(publisher: string, node: string, channel: string): { readonly text: string; readonly number: number } {
     let entries = this.published.get(publisher);
     if (entries === undefined) {
       entries = [];
       this.published.set(publisher, entries);
     }
-    const number = entries.push({ startedAt: ++this.tick, outcome: undefined });
+    const number = entries.push({ startedAt: this.now(), tick: ++this.tick, node, channel, outcome: undefined });
     return { text: `${publisher}:${number}`, number };
   }
 
@@ -61,8 +86,8 @@ export class Audit {
   }
 
   /** The subscription was acknowledged now. */
-  subscribed(name: string, node: string): Subscription {
-    const subscription = { name, node, since: ++this.tick, until: null, got: new Map() };
+  subscribed(name: string, node: string, channel: string): Subscription {
+    const subscription = { name, node, channel, since: ++this.tick, until: null, got: new Map() };
     this.subscriptions.push(subscription);
     return subscription;
   }
@@ -71,9 +96,10 @@ export class Audit {
     const [publisher, number] = text.split(':');
     // Not one of ours: a test looked whether it gets through.
     if (!this.published.has(publisher)) return;
-    const numbers = subscription.got.get(publisher);
-    if (numbers) numbers.push(Number(number));
-    else subscription.got.set(publisher, [Number(number)]);
+    const arrival = { number: Number(number), at: this.now() };
+    const arrivals = subscription.got.get(publisher);
+    if (arrivals) arrivals.push(arrival);
+    else subscription.got.set(publisher, [arrival]);
   }
 
   ended(subscription: Subscription): void {
@@ -96,24 +122,11 @@ export class Audit {
     return found;
   }
 
-  /** Waits until what is on its way has come, or nothing new comes for a while. */
-  async complete(): Promise<void> {
-    for (let idle = 0, before = -1; idle < 20 && this.open() > 0; ) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      idle = this.deliveries === before ? idle + 1 : 0;
-      before = this.deliveries;
-    }
-  }
-
   /** Messages received, by all subscriptions. */
   get deliveries(): number {
     let count = 0;
-    for (const { got } of this.subscriptions) for (const numbers of got.values()) count += numbers.length;
+    for (const { got } of this.subscriptions) for (const arrivals of got.values()) count += arrivals.length;
     return count;
-  }
-
-  private open(): number {
-    return this.findings().misses.length;
   }
 
   get count(): number {
@@ -126,34 +139,68 @@ export class Audit {
    * What is wrong. Each message whose publish started after a subscription was acknowledged must have come, in order and
    * once; of a subscription that ended, up to the last one that came: what follows it was under way when it ended.
    */
-  findings(): Findings {
+  findings(gaps: readonly Gap[] = []): Findings {
     const duplicates: string[] = [];
     const disorders: string[] = [];
     const misses: Miss[] = [];
     for (const subscription of this.subscriptions) {
       for (const [publisher, entries] of this.published) {
-        const got = subscription.got.get(publisher) ?? [];
-        const seen = new Set(got);
-        if (seen.size < got.length) duplicates.push(`${subscription.name} got ${repeated(got)} of ${publisher} twice`);
+        const { name } = subscription;
+        const got = (subscription.got.get(publisher) ?? []).map(({ number }) => number);
+        if (new Set(got).size < got.length) duplicates.push(`${name} got ${repeated(got)} of ${publisher} twice`);
         const drop = got.findIndex((number, i) => i > 0 && number < got[i - 1]);
-        if (drop > 0)
-          disorders.push(`${subscription.name} got ${publisher}:${got[drop]} after ${publisher}:${got[drop - 1]}`);
-        const last = subscription.until === null ? entries.length : Math.max(0, ...got);
-        for (let number = 1; number <= last; number++) {
-          const entry = entries[number - 1];
-          if (entry.startedAt < subscription.since || seen.has(number) || entry.outcome?.result === null) continue;
-          const { name, node } = subscription;
-          misses.push({ subscription: name, node, publisher, number, reported: isReported(entry.outcome) });
-        }
+        if (drop > 0) disorders.push(`${name} got ${publisher}:${got[drop]} after ${publisher}:${got[drop - 1]}`);
+        misses.push(...this.missesOf(subscription, publisher, entries, gaps));
       }
     }
     return { duplicates, disorders, misses };
   }
+
+  private missesOf(
+    subscription: Subscription,
+    publisher: string,
+    entries: readonly Entry[],
+    gaps: readonly Gap[],
+  ): Miss[] {
+    const { name, node, channel, since, until } = subscription;
+    const arrivals = subscription.got.get(publisher) ?? [];
+    const arrivedAt = new Map(arrivals.map(({ number, at }) => [number, at]));
+    const last = until === null ? entries.length : Math.max(0, ...arrivedAt.keys());
+    const misses: Miss[] = [];
+    // From the end, so that it is known when the next message from the same node came: by then the two were connected again.
+    const next = new Map<string, number>();
+    for (let number = last; number >= 1; number--) {
+      const entry = entries[number - 1];
+      if (entry.tick < since || entry.channel !== channel) continue;
+      const at = arrivedAt.get(number);
+      if (at !== undefined) next.set(entry.node, at);
+      else if (entry.outcome?.result !== null)
+        misses.push({ subscription: name, node, publisher, number, record: recordOf(entry, node, next, gaps) });
+    }
+    return misses.reverse();
+  }
 }
 
-function isReported(outcome: Outcome | undefined): boolean {
-  const result = outcome?.result;
-  return result === undefined || result === null || result.unconfirmed.length > 0 || result.fail > 0;
+/**
+ * A gap stands for a message only when it was raised after the publish had started, about its node and channel, and before the
+ * next message from that node came: "at the latest when the two nodes are connected again".
+ */
+function recordOf(
+  { outcome, node: peer, channel, startedAt }: Entry,
+  node: string,
+  next: ReadonlyMap<string, number>,
+  gaps: readonly Gap[],
+): Miss['record'] {
+  if (outcome === undefined) return 'no result';
+  if (outcome.result?.unconfirmed.includes(node)) return 'unconfirmed';
+  const latest = next.get(peer) ?? Number.POSITIVE_INFINITY;
+  const stands = (gap: Gap): boolean =>
+    gap.node === node &&
+    gap.peer === peer &&
+    (gap.channel === null || gap.channel === channel) &&
+    gap.at >= startedAt &&
+    gap.at <= latest;
+  return gaps.some(stands) ? 'gap' : null;
 }
 
 function repeated(numbers: readonly number[]): number[] {

@@ -3,6 +3,8 @@ import { WebSocket } from 'ws';
 import type { Audit, Outcome, Subscription } from './audit.js';
 import type { NodeProcess } from './process.js';
 
+const PONG = '{"op":"pong"}';
+
 /** Subscribes through the default Lua script and notes every message. One subscription; open a new one after its end. */
 export class Listener {
   /** Close code, once the connection has ended. */
@@ -11,6 +13,7 @@ export class Listener {
   private constructor(
     private readonly socket: WebSocket,
     readonly subscription: Subscription,
+    private readonly pongs: (() => void)[],
   ) {
     this.closed = new Promise((resolve) => socket.on('close', resolve));
   }
@@ -19,6 +22,7 @@ export class Listener {
     const socket = new WebSocket(`ws://${node.addresses.clients[0]}/`);
     let subscription: Subscription | null = null;
     const early: string[] = [];
+    const pongs: (() => void)[] = [];
     const acknowledged = new Promise<void>((resolve, reject) => {
       socket.on('open', () => socket.send(JSON.stringify({ op: 'subscribe', channel })));
       socket.on('error', reject);
@@ -28,17 +32,25 @@ export class Listener {
       });
       socket.on('message', (bytes: Buffer) => {
         const text = bytes.toString();
+        if (text === PONG) return pongs.shift()?.();
         if (subscription !== null) return audit.received(subscription, text);
         if (!text.startsWith('{')) return void early.push(text);
         const answer = JSON.parse(text) as { success?: boolean };
         if (!answer.success) return reject(new Error(`${name}: ${text}`));
-        subscription = audit.subscribed(name, node.id);
+        subscription = audit.subscribed(name, node.id, channel);
         for (const message of early) audit.received(subscription, message);
         resolve();
       });
     });
     await acknowledged;
-    return new Listener(socket, subscription as unknown as Subscription);
+    return new Listener(socket, subscription as unknown as Subscription, pongs);
+  }
+
+  /** Fulfilled when everything is here that its node had for it when this was asked, or when it is closed. */
+  async caughtUp(): Promise<void> {
+    const answered = new Promise<void>((resolve) => this.pongs.push(resolve));
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send('{"op":"ping"}');
+    await Promise.race([answered, this.closed]);
   }
 
   close(): Promise<number> {
@@ -75,6 +87,9 @@ export class Publisher {
       socket.once('error', reject);
     });
     socket.on('error', () => {});
+    socket.on('close', () => {
+      if (this.socket === socket) this.lost();
+    });
     socket.on('message', (bytes: Buffer) => this.replied(JSON.parse(bytes.toString()) as Reply));
     this.socket = socket;
     this.connectedTo = node;
@@ -87,7 +102,9 @@ export class Publisher {
 
   /** Publishes one message; fulfilled with its number when the counts are there. */
   publish(): Promise<number> {
-    const { text, number } = this.audit.publish(this.name);
+    const node = this.connectedTo;
+    if (node === null) throw new Error(`${this.name} is not connected`);
+    const { text, number } = this.audit.publish(this.name, node.id, this.channel);
     const request = { m: 'mesh.publish', i: number, p: { c: this.channel, d: text } };
     return new Promise((resolve) => {
       this.waiting.set(number, () => resolve(number));
@@ -115,6 +132,14 @@ export class Publisher {
 
   close(): void {
     this.socket?.close();
+  }
+
+  /** Its node is gone: what has no result yet will have none. */
+  private lost(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+    this.waiting.clear();
+    for (const resolve of this.onReply.splice(0)) resolve();
   }
 
   private onReply: (() => void)[] = [];

@@ -1,6 +1,6 @@
 /** Real processes whose links are reset, blocked one way and cut under load: all is delivered or reported, and it heals. */
 import t from 'tap';
-import { probe, settleUp, timeToAgree, underLoad } from './load.js';
+import { probe, timeToAgree, underLoad } from './load.js';
 import { Cluster, until } from './process.js';
 
 t.test('links are reset and blocked one way under load: all is delivered or reported, and it heals', async (t) => {
@@ -25,7 +25,7 @@ t.test('links are reset and blocked one way under load: all is delivered or repo
     t.comment(`healed: all agree after ${await timeToAgree(cluster, nodes)} ms`);
     await until(async () => (await probe(nodes[0])).s === 5, 'its client is reached again');
   }
-  await settleUp(t, cluster, load);
+  await load.settleUp(t, cluster);
 });
 
 t.test('two nodes that cannot reach each other while a third reaches both stay members', async (t) => {
@@ -42,5 +42,5 @@ t.test('two nodes that cannot reach each other while a third reaches both stay m
   second.breaker?.heal();
   await until(async () => (await probe(first)).s === 3, 'all three subscribers are reached');
   await cluster.agrees();
-  await settleUp(t, cluster, load);
+  await load.settleUp(t, cluster);
 });

@@ -3,9 +3,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { claimPorts } from '../ports.js';
+import type { Gap } from './audit.js';
 import { Breaker } from './breaker.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** What a node's log says of a gap. */
+const GAP = 'messages may have been missed';
 
 export interface Addresses {
   readonly id: string;
@@ -85,6 +89,16 @@ export class NodeProcess {
     child.kill(signal);
     if (signal === 'SIGKILL') child.kill('SIGCONT');
     return exit;
+  }
+
+  /** Gaps that it raised, in all its lives. */
+  gaps(): Gap[] {
+    return this.lines
+      .filter((line) => line.includes(GAP))
+      .map((line) => {
+        const { peer, channel, time } = JSON.parse(line) as { peer: string; channel: string | null; time: string };
+        return { node: this.id, peer, channel, at: Date.parse(time) };
+      });
   }
 
   /** The members in its view, itself included. */
