@@ -77,9 +77,11 @@ for (const { claim, ours, baseline, ratio, unit, missing } of rows) {
 }
 if (args.includes('--record')) {
   const measured = { on: new Date().toISOString().slice(0, 10), at: revision(), rounds: quick ? 'quick' : 'full' };
+  // A whole run forgets claims that are no longer made.
+  const kept = quick || names.length > 0 ? recorded : {};
   for (const { claim, ours, baseline, ratio, unit, missing } of rows) {
-    recorded[claim] = missing ? { missing, ...measured } : { ours, baseline, ratio, unit, ...measured };
+    kept[claim] = missing ? { missing, ...measured } : { ours, baseline, ratio, unit, ...measured };
   }
-  writeFileSync(RECORD, `${JSON.stringify(recorded, null, 2)}\n`);
-  writeFileSync(new URL('RESULTS.md', here), resultsText(recorded));
+  writeFileSync(RECORD, `${JSON.stringify(kept, null, 2)}\n`);
+  writeFileSync(new URL('RESULTS.md', here), resultsText(kept));
 }
