@@ -17,6 +17,8 @@ export class Gate {
   private readonly seeds = new Map<string, DialEnd | null>();
   private tickedAt = 0;
   private waitedMs = 0;
+  /** Its patience with others that are joining as well is over, and they were asked once more what they know. */
+  private askedAgain = false;
 
   constructor(
     private readonly peers: Peers,
@@ -24,6 +26,8 @@ export class Gate {
     private readonly limits: GateLimits,
     /** True from the beginning leaves the rule `join-gate` out. */
     public open: boolean,
+    /** Takes back what the members acknowledged and announces the view anew: with each answer comes all that its sender has learned. */
+    private readonly askAgain: () => void,
   ) {}
 
   start(seeds: readonly string[]): void {
@@ -51,6 +55,21 @@ export class Gate {
     const sinceLast = now - this.tickedAt;
     this.tickedAt = now;
     if (sinceLast < 2 * this.limits.watchMs) this.waitedMs += sinceLast;
+    if (this.open || this.askedAgain || this.waitedMs < this.patience()) return;
+    if (this.peers.inView.length === 0 || !this.peers.settled() || this.silentSeeds().length > 0) return;
+    this.askedAgain = true;
+    this.askAgain();
+  }
+
+  /** Addresses whose first dial has not come to an end. */
+  private silentSeeds(): string[] {
+    return [...this.seeds].filter(([, end]) => end === null).map(([address]) => address);
+  }
+
+  /** How long to wait for somebody who is ready: shorter when all seeds have said for sure who is there, or that nobody is. */
+  private patience(): number {
+    const sure = [...this.seeds.values()].every((end) => end !== null && ANSWERS.has(end));
+    return sure ? this.limits.seedsRefusedMs : this.limits.seedsUnreachableMs;
   }
 
   /** A dial of that seed may still bring something: nobody has been met yet. */
@@ -80,25 +99,20 @@ export class Gate {
   /**
    * The seed phase: each seed has answered or failed, and somebody was met who is ready and so knows everybody. Where all
    * are joining, they wait a while before they begin a mesh together, since one of them may be about to find the mesh that
-   * is there already; so does a node that meets nobody.
+   * is there already, and then hear each other once more; a node that meets nobody waits as long.
    */
   private seedReasons(): string[] {
     const { inView } = this.peers;
-    const ends = [...this.seeds.values()];
-    if (ends.length === 0) return [];
-    const waiting = [...this.seeds].filter(([, end]) => end === null).map(([address]) => address);
-    if (inView.length > 0 && waiting.length > 0) return [`no answer from seed ${waiting.join(', ')} yet`];
+    if (this.seeds.size === 0) return [];
+    const silent = this.silentSeeds();
+    if (inView.length > 0 && silent.length > 0) return [`no answer from seed ${silent.join(', ')} yet`];
     if (inView.some(({ session }) => session?.peerReady)) return [];
-    const patience = ends.every((end) => end !== null && ANSWERS.has(end))
-      ? this.limits.seedsRefusedMs
-      : this.limits.seedsUnreachableMs;
-    if (inView.length > 0) {
-      return this.waitedMs >= patience ? [] : ['everybody met so far is joining as well'];
-    }
+    // One of them may have found the mesh since it acknowledged this view, and be unable to say so by now.
+    if (inView.length > 0) return this.askedAgain ? [] : ['everybody met so far is joining as well'];
     for (const [address, end] of this.seeds) {
       if (end === 'denied' || end === 'rejected') return [`seed ${address} refuses this node; see the log`];
     }
-    if (this.waitedMs >= patience) return [];
+    if (this.waitedMs >= this.patience()) return [];
     const states = [...this.seeds].map(([address, end]) => `${address} ${end ?? 'dialing'}`);
     return [`no seed has answered yet: ${states.join(', ')}`];
   }

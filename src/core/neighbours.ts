@@ -97,6 +97,14 @@ export class Neighbours {
     this.announceSoon();
   }
 
+  /** The members are to acknowledge this view anew, as if it were another one. */
+  askAgain(): void {
+    const { peers } = this.of;
+    for (const peer of peers.inView) peer.acked = '';
+    peers.touch();
+    this.announceSoon();
+  }
+
   /** At once, or when the last announcement is long enough ago for so many members. */
   private announceSoon(): void {
     if (this.announcing) return;

@@ -92,7 +92,9 @@ export class Parts extends Given {
     },
   );
 
-  readonly gate = new Gate(this.peers, this.ports.clock, this.tuning, this.without === 'join-gate');
+  readonly gate = new Gate(this.peers, this.ports.clock, this.tuning, this.without === 'join-gate', () =>
+    this.neighbours.askAgain(),
+  );
 
   readonly dialer = new Dialer(this.tuning, {
     ...this.ports,

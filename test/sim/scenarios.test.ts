@@ -263,3 +263,29 @@ for (const timersFirst of [true, false]) {
     },
   );
 }
+
+t.test(
+  'a joiner whose only acquaintance finds the mesh, and cannot tell it, does not go by what that one said before',
+  async (t) => {
+    const tuning = { profile: 'lan', seedsRefusedMs: 1000, handshakeMs: 5000 } as const;
+    const stage = new Stage({ nodes: 1, tuning }).ready();
+    stage.subscribed(0, 'news');
+    const { cluster } = stage.sim;
+    const [joiner, waiting] = [cluster.addSite(), cluster.addSite()];
+    stage.hold(0, 1).hold(1, 0);
+    cluster.start(joiner, [stage.site(0)]);
+    cluster.start(waiting, [joiner]);
+    stage.until('the two joiners have met', () =>
+      [1, 2].every((i) => stage.node(i).mesh.settled() && stage.node(i).mesh.members().length === 1),
+    );
+    stage.hold(1, 2).hold(0, 2).release(0, 1).release(1, 0);
+    stage.until('one of them has found the mesh', () => stage.node(1).mesh.members().length === 2);
+    stage.run(1500);
+    stage.publish(2, 'news');
+    t.equal(stage.node(2).mesh.phase, 'joining');
+    stage.release(1, 2).release(0, 2);
+    stage.until('the other is ready', () => stage.node(2).mesh.phase === 'ready');
+    t.equal(stage.published(2, 'news').success, 1, 'it knows the mesh that was there');
+    t.strictSame(stage.end(), []);
+  },
+);
