@@ -17,6 +17,7 @@ export function reportOf(peer: Peer, record: MemberRecord, digest: string, now: 
     api: record.api,
     version: record.version,
     connected: session !== null,
+    mayBeOwed: peer.mayBeOwed,
     relayedBy: session?.relayedBy ?? null,
     roundTripMs: peer.roundTripMs,
     lastCanaryMs: peer.lastEchoAt === null ? null : now - peer.lastEchoAt,
@@ -42,9 +43,9 @@ export function explain(
   const owned = owners.includes(peers.selfId);
   if (subscribers > 0) route.set(peers.selfId, 'subscribers here');
   const rows = owned ? (channel?.rows ?? NO_ROWS) : (leased ?? NO_ROWS);
-  for (const { peer } of rows) route.set(peer.nodeId, owned ? 'interest' : 'lease');
-  for (const { nodeId, announced, met } of owned ? peers.unsynced() : peers.mismatched()) {
-    if (met && !route.has(nodeId)) route.set(nodeId, announced === peers.digest ? 'no sync mark' : 'other view');
+  for (const { peer } of rows) if (peer.mayBeOwed) route.set(peer.nodeId, owned ? 'interest' : 'lease');
+  for (const { nodeId, announced, mayBeOwed } of owned ? peers.unsynced() : peers.mismatched()) {
+    if (mayBeOwed && !route.has(nodeId)) route.set(nodeId, announced === peers.digest ? 'no sync mark' : 'other view');
   }
   return {
     channel: name,
@@ -59,25 +60,26 @@ export function explain(
 
 /**
  * The route of a publish that has to ask: what the first owner with an answer in the same view says, and who has to be sent to
- * whatever it says; without an answer the whole view (rules 6, 7 and 17). `answers` are the owners' own explanations.
+ * whatever it says; without an answer the whole view (rules 6, 7 and 17). `answers` are the owners' own explanations, `owed` the
+ * members that a publish here may have to go to: to others it does not go, whatever is said.
  */
 export function explainLookup(
   here: ChannelExplanation,
   selfId: string,
-  members: readonly string[],
+  owed: readonly string[],
   answers: ReadonlyMap<string, ChannelExplanation | null>,
 ): { readonly route: Route; readonly answeredBy: string | null } {
   const answeredBy = here.owners.find((owner) => answers.get(owner)?.digest === here.digest) ?? null;
   const route = new Map<string, RouteReason>();
   if (answeredBy === null) {
-    for (const nodeId of members) route.set(nodeId, 'no owner answered');
+    for (const nodeId of owed) route.set(nodeId, 'no owner answered');
   } else {
     const answer = answers.get(answeredBy)!;
     if (answer.interested) route.set(answeredBy, 'interest');
-    for (const { nodeId, why } of answer.route) if (nodeId !== answeredBy) route.set(nodeId, why);
+    for (const { nodeId, why } of answer.route)
+      if (nodeId !== answeredBy && owed.includes(nodeId)) route.set(nodeId, why);
     for (const { nodeId, why } of here.route) if (!route.has(nodeId)) route.set(nodeId, why);
   }
-  route.delete(selfId);
   if (here.subscribers > 0) route.set(selfId, 'subscribers here');
   return { route: listOf(route), answeredBy };
 }

@@ -68,6 +68,10 @@ export class Peer {
   get nodeId(): string {
     return this.record.nodeId;
   }
+  /** A publish may have to go there: a member without any session so far is not ready, so nobody there waits for one (rule 12). */
+  get mayBeOwed(): boolean {
+    return this.inView && this.met;
+  }
   /** The process that `outbox` and `inbox` belong to. */
   is(identity: Identity): boolean {
     return this.record.boot === identity.boot;

@@ -14,6 +14,8 @@ export interface PeerReport {
   /** True while there is a session with it; `relayedBy` names the third node when it runs through one (rule 15). */
   readonly connected: boolean;
   readonly relayedBy: string | null;
+  /** False while it was never met: no publish goes there. */
+  readonly mayBeOwed: boolean;
   /** Of the last canary; null before the first echo. */
   readonly roundTripMs: number | null;
   /** Since the last canary echo; null before the first. */

@@ -134,14 +134,13 @@ export class Router implements Forwarding {
     return may;
   }
 
-  /** A member that this node never had a session with is not ready, so nobody there waits for anything (rule 12). */
   private sendToBoth(rows: readonly Row[], doubtful: readonly Peer[], { message, pending }: Queued): void {
     const now = this.ports.clock.now();
     for (const row of rows) {
-      if (row.peer.inView && row.peer.met) this.forward(row.peer, row, message, now, pending);
+      if (row.peer.mayBeOwed) this.forward(row.peer, row, message, now, pending);
     }
     for (const peer of doubtful) {
-      if (peer.met && !rows.some((row) => row.peer === peer)) this.forward(peer, null, message, now, pending);
+      if (peer.mayBeOwed && !rows.some((row) => row.peer === peer)) this.forward(peer, null, message, now, pending);
     }
   }
 

@@ -102,8 +102,11 @@ function channelReport(
 ): ChannelReport {
   const here = mesh.explain(channel);
   const subscribers = [...others].map(([nodeId, said]) => [nodeId, said?.subscribers ?? null] as const);
-  const members = mesh.members().map(({ nodeId }) => nodeId);
-  const looked = here.lookup ? explainLookup(here, mesh.nodeId, members, others) : null;
+  const owed = mesh
+    .members()
+    .filter(({ mayBeOwed }) => mayBeOwed)
+    .map(({ nodeId }) => nodeId);
+  const looked = here.lookup ? explainLookup(here, mesh.nodeId, owed, others) : null;
   return {
     channel,
     subscribers: Object.fromEntries(

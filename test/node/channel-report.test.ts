@@ -121,13 +121,34 @@ t.test('an owner that does not answer is passed over; without any, a publish goe
   t.end();
 });
 
+t.test('a member that was never met is not sent to, whether an owner answers or not', (t) => {
+  const { net, nodes, owners, report, isOwner } = twelve();
+  const [asked, other] = nodes.filter((node) => !isOwner(node));
+  other.subscribe('c');
+  net.run(20);
+  for (const [a, b] of [
+    [asked.name, 'late'],
+    ['late', asked.name],
+  ])
+    net.cut.add(`${a}>${b}`);
+  net.start('late', ['n0']);
+  net.run(100);
+  t.ok(asked.mesh.members().some(({ nodeId }) => nodeId === 'late'));
+  t.same(asked.mesh.explain('c').owners, owners, 'it took nothing over');
+  t.same(names(report(asked)), [other.name]);
+  for (const owner of owners) net.cut.add(`${owner}>${asked.name}`);
+  const met = nodes.filter((node) => node !== asked).map(({ name }) => name);
+  t.same(names(report(asked, ASK_TIMEOUT_MS + 1)), met.sort());
+  t.end();
+});
+
 t.test('an owner with another view does not decide, and a member that announced another view is sent to', (t) => {
   const row = (nodeId: string, why: RouteReason) => ({ nodeId, why });
   const here = { channel: 'c', digest: 'new', subscribers: 0, interested: false, owners: ['o1', 'o2'], lookup: true };
   const owner = {
     ...here,
     lookup: false,
-    route: [row('s', 'interest'), row('me', 'interest'), row('u', 'no sync mark')],
+    route: [row('s', 'interest'), row('me', 'interest'), row('u', 'no sync mark'), row('new', 'no sync mark')],
   };
   const late = { ...owner, digest: 'old', route: [row('x', 'interest')] };
   const told = explainLookup(
