@@ -15,6 +15,7 @@ import { type Breach, Ledger } from './ledger.js';
 import { Network } from './network.js';
 import type { SimNode, World } from './node.js';
 import { SeededRandom } from './random.js';
+import { RowWatch } from './row-watch.js';
 import type { Swarm } from './swarm.js';
 import { VirtualTime } from './time.js';
 import { Trace } from './trace.js';
@@ -53,6 +54,7 @@ export class Simulation {
   private readonly judge: Judge;
   private readonly bounds: Bounds;
   private readonly leases: LeaseWatch;
+  private readonly rows: RowWatch;
   private readonly byEndpoint = new Map<unknown, SimNode>();
 
   constructor(
@@ -83,6 +85,8 @@ export class Simulation {
     this.bounds = new Bounds(this.time, this.ledger, tuning, load.maxPayload + 200);
     const named = (nodeId: string): SimNode => this.cluster.sites.find((site) => site.nodeId === nodeId)!.node!;
     this.leases = new LeaseWatch(this.time, this.ledger, named, tuning);
+    const running = (nodeId: string): SimNode | undefined => this.cluster.nodes.find((node) => node.nodeId === nodeId);
+    this.rows = new RowWatch(this.ledger, running, (node) => this.workload.subscribersOf(node));
     this.connect();
   }
 
@@ -123,6 +127,7 @@ export class Simulation {
       trace.mix(Math.floor(time.now * 1000) | 0);
       trace.mix(node.index);
       this.views.observe(node);
+      this.rows.look(node);
     };
     this.network.watch = (to, from, lane, frames, sentAt) => {
       const receiver = this.byEndpoint.get(to)!;
@@ -134,6 +139,7 @@ export class Simulation {
         if (lane !== 'control') continue;
         if (frame.kind === 'hello') this.nemesis.greeted(sender.site);
         this.leases.see(receiver, sender, frame, sentAt);
+        this.rows.see(receiver, sender, frame);
         this.views.see(receiver, frame);
       }
     };
@@ -184,6 +190,7 @@ export class Simulation {
       this.bounds.check(node);
       this.leases.check(node, this.ledger.channels);
     }
+    this.rows.check(this.cluster.nodes);
   }
 
   /** The faults and the load end; the mesh must become whole, and count to the last message. */

@@ -137,8 +137,12 @@ t.test('an owner dies while a look-up waits for it: the publish goes to everybod
   const channel = stage.channelOwnedBy(2);
   stage.subscribed(1, channel);
   stage.subscribed(3, channel);
+  const publication = stage.publish(0, channel);
+  stage.run(0.5);
+  t.equal(stage.node(0).mesh.counts().lookups, 1, 'the question is on its way');
   stage.sim.cluster.crash(stage.site(2), true);
-  const { success, unconfirmed } = stage.published(0, channel);
+  stage.until('the counts are there', () => publication.result !== null);
+  const { success, unconfirmed } = publication.result!;
   t.equal(success, 2);
   t.strictSame(unconfirmed, ['n3'], 'only the dead owner does not answer');
   t.strictSame(stage.end(), []);
