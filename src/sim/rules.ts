@@ -6,8 +6,13 @@ import { RULE_NAMES, RULES, type RuleName } from '../core/rules.js';
 import { type Print, runSeed } from './run.js';
 import type { Profile } from './swarm.js';
 
-/** The faults that most rules are there for come together most often in `races`; nodes that come while others publish, in `rolling`. */
-const PROFILE_OF: Partial<Readonly<Record<RuleName, Profile>>> = { 'join-gate': 'rolling' };
+/** The faults that most rules are there for come together most often in `races`. */
+const PROFILE_OF: Partial<Readonly<Record<RuleName, Profile>>> = {
+  // Nodes come while others publish.
+  'join-gate': 'rolling',
+  // News of a death amid a handshake: in `races` one seed in a thousand meets it.
+  'mismatched-announcements-included': 'flaps',
+};
 
 /** A seed that failed without the rule when it was last looked for: where a search begins. */
 const LIKELY: Readonly<Record<RuleName, number>> = {
@@ -18,12 +23,12 @@ const LIKELY: Readonly<Record<RuleName, number>> = {
   'unsynced-members-included': 1,
   'owner-check': 16,
   'digest-equality': 9,
-  'mismatched-announcements-included': 804,
+  'mismatched-announcements-included': 48,
   'lease-wait': 2,
-  'holder-clock-from-sending': 29,
+  'holder-clock-from-sending': 32,
   'leases-survive': 9,
   'gen-in-digest': 3,
-  'join-gate': 1,
+  'join-gate': 2,
   'merge-members': 11,
 };
 

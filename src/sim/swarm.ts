@@ -7,7 +7,7 @@ import { type ProfileName, PROFILES as SWIM } from '../core/profiles.js';
 import type { LatencyShape } from './network.js';
 import { SeededRandom } from './random.js';
 
-export const PROFILES = ['mixed', 'one-way', 'four', 'busy', 'races', 'rolling', 'calm', 'large'] as const;
+export const PROFILES = ['mixed', 'one-way', 'four', 'busy', 'races', 'flaps', 'rolling', 'calm', 'large'] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** Mean time between faults of each kind in ms; 0: none. */
@@ -119,10 +119,15 @@ export function drawSwarm(seed: number, choice: SwarmChoice = {}): Swarm {
   };
 }
 
+/** Short runs with many subscribes, in which a moment's disagreement is met. */
+function isRace(profile: Profile): boolean {
+  return profile === 'races' || profile === 'flaps';
+}
+
 function drawActive(random: SeededRandom, profile: Profile): number {
   const quick = random.chance(0.5);
   if (profile === 'large') return 10_000;
-  return random.between(4000, quick || profile === 'races' ? 8000 : 20_000);
+  return random.between(4000, quick || isRace(profile) ? 8000 : 20_000);
 }
 
 function drawProfile(random: SeededRandom): Profile {
@@ -141,7 +146,7 @@ function drawNodes(random: SeededRandom, profile: Profile): number {
   const some = random.whole(7, 12);
   const many = random.whole(13, 40);
   if (profile === 'large') return 200;
-  if (profile === 'four' || profile === 'busy') return 4;
+  if (profile === 'four' || profile === 'busy' || profile === 'flaps') return 4;
   if (profile === 'races') return 3 + (few % 3);
   if (profile === 'one-way') return 3 + (few % 4);
   if (profile === 'rolling') return at < 0.8 ? Math.max(3, few) : some;
@@ -169,11 +174,15 @@ function drawFaults(random: SeededRandom, profile: Profile, nodes: number, flap:
   if (profile === 'rolling') return { ...NO_FAULTS, roll: 1500 + often / 2, join: drawn.join };
   if (profile === 'one-way') return { ...NO_FAULTS, oneWay: often, accuse: drawn.accuse, reset: drawn.reset };
   if (profile === 'races') return { ...racing(random), flap: flap / 4 };
+  if (profile === 'flaps') return { ...NO_FAULTS, flap: FLAP_MS };
   if (profile === 'busy') return { ...NO_FAULTS, reset: often, accuse: drawn.accuse, clog: drawn.clog };
   if (profile === 'large') return { ...NO_FAULTS, reset: 500, crash: 3000 };
   if (nodes === 1) return NO_FAULTS;
   return drawn;
 }
+
+/** Seldom enough for a mesh to settle in between, and often enough for a rumour to meet a handshake in one of forty seeds. */
+const FLAP_MS = 400;
 
 /** Short one-way breaks, false deaths and joins, so that the same news reaches each node at another time. */
 function racing(random: SeededRandom): Faults {
@@ -241,12 +250,12 @@ function drawClocks(random: SeededRandom): Pick<Swarm, 'slowestClock' | 'fastest
 function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Partial<Tuning> {
   const leaseMs = random.scaled(500, 5000);
   const tight = profile === 'mixed' && random.chance(0.15);
-  const ringAlways = profile === 'four' || profile === 'busy' || profile === 'races' || random.chance(0.6);
+  const ringAlways = profile === 'four' || profile === 'busy' || isRace(profile) || random.chance(0.6);
   const patient = profile !== 'rolling' && profile !== 'calm' && random.chance(0.4);
   return {
     profile: random.chance(0.8) ? 'local' : 'lan',
     replicateAllUpTo: ringAlways ? 0 : 8,
-    replicas: nodes <= 5 ? random.whole(1, 2) : random.whole(1, 3),
+    replicas: profile === 'flaps' ? 1 : nodes <= 5 ? random.whole(1, 2) : random.whole(1, 3),
     seedsRefusedMs: random.scaled(300, 2000),
     seedsUnreachableMs: 5000,
     redialMinMs: random.scaled(20, 200),
@@ -254,7 +263,7 @@ function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Part
     handshakeMs: 2000,
     healMs: random.scaled(1000, 4000),
     relayAfterMs: random.scaled(300, 3000),
-    lingerMs: profile === 'races' ? random.scaled(5, 100) : random.scaled(20, 3000),
+    lingerMs: isRace(profile) ? random.scaled(5, 100) : random.scaled(20, 3000),
     walkChannels: random.chance(0.2) ? random.whole(1, 3) : 2000,
     publishTimeoutMs: random.chance(0.3) && profile !== 'rolling' ? 600 : 2000,
     lookupHedgeMs: patient ? random.scaled(50, 1000) : 50,
@@ -275,7 +284,7 @@ function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Part
 
 function drawLoad(random: SeededRandom, profile: Profile, nodes: number): Load {
   const busy = profile === 'busy';
-  if (profile === 'races') return raceLoad(random);
+  if (isRace(profile)) return raceLoad(random);
   return {
     channels: busy ? random.whole(1, 2) : random.whole(2, 10),
     subscribers: nodes > 20 ? 1 : random.whole(1, 4),
