@@ -61,7 +61,9 @@ t.test('messages of one publisher arrive in order, each once', async (t) => {
     const text = await subscriber.text();
     if (text !== String(i)) t.equal(text, String(i));
   }
-  for (let i = 0; i < count; i++) t.match(JSON.parse(await publisher.text()), { success: 1, fail: 0 });
+  const counts = new Set<string>();
+  for (let i = 0; i < count; i++) counts.add(await publisher.text());
+  t.same([...counts], ['{"op":"publish","success":1,"fail":0}']);
   t.same(subscriber.rest(), []);
   subscriber.close();
   publisher.close();
@@ -76,9 +78,9 @@ t.test(
     let missed = 0;
     for (let i = 0; i < rounds; i++) {
       const channel = `promise:${i}`;
-      t.ok((await subscriber.ask({ op: 'subscribe', channel })).success);
+      const { success } = await subscriber.ask({ op: 'subscribe', channel });
       const counts = await publisher.ask({ op: 'publish', channel, data: channel });
-      if (counts.success !== 1 || counts.fail !== 0) missed += 1;
+      if (!success || counts.success !== 1 || counts.fail !== 0) missed += 1;
       else if ((await subscriber.text()) !== channel) missed += 1;
     }
     t.equal(missed, 0);
