@@ -131,7 +131,8 @@ export class Operations {
         if (failed) return;
         if (!outcome.ok) {
           failed = true;
-          const kind = outcome.reason === 'limit' ? 'overloaded' : 'not_ready';
+          const full = outcome.reason === 'limit' || outcome.reason === 'node_limit';
+          const kind = full ? 'overloaded' : 'not_ready';
           done(new MeshError(kind, `cannot subscribe to ${JSON.stringify(name)}: ${outcome.reason}`, 1), null);
         } else if (waiting === 0) done(null, null);
       });

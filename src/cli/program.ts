@@ -65,6 +65,8 @@ function program(): Command {
     .option('--seed <s>', 'replay one seed and print its transcript', count)
     .option('--nodes <n>', 'nodes in each run, instead of what the seed draws', count)
     .option('--profile <name>', 'one kind of trouble (mixed, races, rolling, …), instead of what the seed draws')
+    .option('--patterns', 'clients subscribe to patterns as well, in every seed and not only where it says so')
+    .option('--no-patterns', 'they never do')
     .option('--rules', 'show for each rule of the protocol that some seed fails without it')
     .option('--without <rule>', 'leave one rule of the protocol out: some seed must then fail')
     .action(async (options) => (await import('./simulate.js')).simulate(options, print));

@@ -9,6 +9,7 @@ interface SimulateOptions {
   readonly seed?: number;
   readonly nodes?: number;
   readonly profile?: string;
+  readonly patterns?: boolean;
   readonly without?: string;
   /** Show for each rule that some seed fails without it. */
   readonly rules?: boolean;

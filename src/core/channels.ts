@@ -6,6 +6,8 @@ import type { Interest } from './interest.js';
 import type { GrantedLeases } from './leases.js';
 import type { PublisherSide } from './lookup.js';
 import type { Counted } from './outbox.js';
+import { type Pattern, patternOf } from './pattern.js';
+import { Patterns } from './patterns.js';
 import type { Peer } from './peer.js';
 import type { LocalAudience } from './subscribers.js';
 
@@ -28,13 +30,19 @@ export class Channel {
   /** Look-ups, leases and waiting publishes of this node (lookup.ts). */
   publisher: PublisherSide | null = null;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    /** Set where the record stands for all channels that match (pattern.ts). */
+    readonly pattern: Pattern | null = null,
+  ) {}
 }
 
 export const NO_ROWS: readonly Row[] = [];
+const NO_CHANNELS: readonly Channel[] = [];
 
 export class Channels {
   private readonly byName = new Map<string, Channel>();
+  private readonly patterns = new Patterns();
 
   get size(): number {
     return this.byName.size;
@@ -46,18 +54,21 @@ export class Channels {
   get(name: string): Channel {
     let channel = this.byName.get(name);
     if (channel === undefined) {
-      channel = new Channel(name);
+      channel = new Channel(name, patternOf(name));
       this.byName.set(name, channel);
+      if (channel.pattern !== null) this.patterns.add(channel);
     }
     return channel;
   }
-  all(): IterableIterator<Channel> {
-    return this.byName.values();
+  /** Records of the patterns, of any node, that the channel of that name matches. */
+  matching(name: string): readonly Channel[] {
+    return this.patterns.size === 0 ? NO_CHANNELS : this.patterns.matching(name);
   }
   /** Forgets the record when nothing is in it any more. */
   release(channel: Channel): void {
     const { audience, interest, rows, granted, publisher } = channel;
     const empty = audience === null && interest === null && rows.length === 0 && granted === null && publisher === null;
-    if (empty) this.byName.delete(channel.name);
+    if (!empty || !this.byName.delete(channel.name)) return;
+    if (channel.pattern !== null) this.patterns.delete(channel);
   }
 }

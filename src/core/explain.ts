@@ -30,20 +30,24 @@ export function reportOf(peer: Peer, record: MemberRecord, digest: string, now: 
   };
 }
 
-/** `leased`: rows of the channel's lease, when there is a valid one. */
+/** `patterns`: those that the channel matches; `leased`: rows of the channel's lease, when there is a valid one. */
 export function explain(
   name: string,
   channel: Channel | undefined,
+  patterns: readonly Channel[],
   peers: Peers,
   leased: readonly Row[] | null,
 ): ChannelExplanation {
   const route = new Map<string, RouteReason>();
-  const subscribers = channel?.audience?.subscribers.size ?? 0;
+  const subscribers = [channel, ...patterns].reduce((sum, one) => sum + (one?.audience?.subscribers.size ?? 0), 0);
   const owners = peers.view.ring.owners(name);
   const owned = owners.includes(peers.selfId);
   if (subscribers > 0) route.set(peers.selfId, 'subscribers here');
   const rows = owned ? (channel?.rows ?? NO_ROWS) : (leased ?? NO_ROWS);
   for (const { peer } of rows) if (peer.mayBeOwed) route.set(peer.nodeId, owned ? 'interest' : 'lease');
+  for (const { peer } of patterns.flatMap(({ rows }) => rows)) {
+    if (peer.mayBeOwed && !route.has(peer.nodeId)) route.set(peer.nodeId, 'pattern');
+  }
   for (const { nodeId, announced, mayBeOwed } of owned ? peers.unsynced() : peers.mismatched()) {
     if (mayBeOwed && !route.has(nodeId)) route.set(nodeId, announced === peers.digest ? 'no sync mark' : 'other view');
   }
@@ -51,6 +55,7 @@ export function explain(
     channel: name,
     digest: peers.digest,
     subscribers,
+    patterns: patterns.map(({ pattern }) => pattern!.text).sort(),
     interested: channel?.interest != null,
     owners,
     route: listOf(route),

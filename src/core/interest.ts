@@ -1,6 +1,6 @@
 /**
  * What this node wants: telling each owner of a channel that there are subscribers here, and knowing whether it knows
- * (rules 4 and 5). Level-triggered: each registration says how things are now, under a version of its own, and only the
+ * (rules 4 and 5); and telling everybody of its patterns. Level-triggered: each registration says how things are now, under a version of its own, and only the
  * acknowledgement of the latest one counts.
  */
 import type { Channel, Channels } from './channels.js';
@@ -43,6 +43,8 @@ const FRAME_ENTRIES = 1000;
 export class Interests {
   /** Channels with an Interest. */
   private readonly wanted = new Set<Channel>();
+  /** And patterns with one. */
+  private readonly patterns = new Set<Channel>();
   private readonly dirty: Channel[] = [];
   private readonly lingering: { readonly channel: Channel; readonly until: number }[] = [];
   private readonly outgoing = new Map<Peer, RegisterEntry[]>();
@@ -62,11 +64,12 @@ export class Interests {
   ) {}
 
   get size(): number {
-    return this.wanted.size;
+    return this.wanted.size + this.patterns.size;
   }
 
   /** The channel has a subscriber here. */
   want(channel: Channel): void {
+    if (channel.pattern !== null) return this.wantPattern(channel);
     if (channel.interest !== null) {
       channel.interest.lingerUntil = null;
       return;
@@ -80,6 +83,11 @@ export class Interests {
 
   /** The last subscriber has gone: the interest outlives it a little, so that churn costs nothing. */
   unwant(channel: Channel): void {
+    if (channel.pattern !== null) {
+      // Not so a pattern, which every publisher compares its channels with.
+      this.withdraw(channel);
+      return this.flush();
+    }
     const until = this.clock.now() + this.limits.lingerMs;
     channel.interest!.lingerUntil = until;
     if (this.lingering.push({ channel, until }) === 1)
@@ -88,6 +96,7 @@ export class Interests {
 
   /** All owners in the present view acknowledged the latest registration (rule 5). */
   acknowledged(channel: Channel): boolean {
+    if (channel.pattern !== null) return this.knownToAll(channel);
     const owners = this.peers.owners(channel);
     const knows = (ownerId: string): boolean => {
       if (ownerId === this.peers.selfId) return channel.interest?.own?.told ?? false;
@@ -133,13 +142,50 @@ export class Interests {
 
   /** Ends all interest at once (rule 18). */
   withdrawAll(): void {
-    for (const channel of [...this.wanted]) this.withdraw(channel);
+    for (const channel of [...this.wanted, ...this.patterns]) this.withdraw(channel);
     this.flush();
   }
+
   /** Everything that was said is acknowledged. */
   quiet(): boolean {
     return this.peers.inView.every((peer) => peer.unacked.size === 0);
   }
+
+  // ── patterns: every member is told, whatever the view, and evaluates them itself when it publishes ──
+
+  /**
+   * To be called when a session begins, before the view is announced in it, so that a publisher that has heard which view this
+   * node is in has all its patterns: rule 7's proof is theirs, too, and they need no sync mark.
+   */
+  tellPatterns(peer: Peer): void {
+    for (const channel of this.patterns) {
+      this.forget(channel, ({ peer, session }) => session !== peer.session);
+      channel.interest!.registrations.push(this.tell(channel, peer, true));
+    }
+    this.flush();
+  }
+
+  /** It is told at once, lest an announcement overtakes it. */
+  private wantPattern(channel: Channel): void {
+    const registrations: Registration[] = [];
+    channel.interest = { registrations, own: null, dirty: false, lingerUntil: null };
+    this.patterns.add(channel);
+    for (const peer of this.peers.all()) {
+      if (peer.session !== null) registrations.push(this.tell(channel, peer, true));
+    }
+    this.flush();
+  }
+
+  private knownToAll({ interest }: Channel): boolean {
+    let known = 0;
+    for (const { peer, session, acked } of interest?.registrations ?? []) {
+      if (acked && peer.inView && session === peer.session) known++;
+    }
+    const all = this.peers.inView.length;
+    return this.without === 'all-owners-acknowledge' ? known >= Math.min(1, all) : known === all;
+  }
+
+  // ── channels: their owners in the present view are told ──
 
   private find(channel: Channel, peer: Peer | undefined): Registration | undefined {
     return channel.interest?.registrations.find((one) => one.peer === peer && one.session === peer.session);
@@ -266,6 +312,7 @@ export class Interests {
     channel.interest = null;
     this.copies.removed(channel, this.peers.selfId);
     this.wanted.delete(channel);
+    this.patterns.delete(channel);
     this.channels.release(channel);
   }
 }

@@ -107,7 +107,10 @@ export class Mesh implements LinkEvents {
 
   // ── subscribe and publish ──
 
-  /** The subscriber gets what is published on the channel from now on; `done` says when the whole mesh knows (rule 5), perhaps before this returns. */
+  /**
+   * The subscriber gets what is published on the channel from now on, or on all channels of a pattern (`patternName`); `done` says
+   * when the whole mesh knows (rule 5), perhaps before this returns.
+   */
   subscribe(
     subscriber: Subscriber,
     channel: string,
@@ -121,9 +124,11 @@ export class Mesh implements LinkEvents {
   unsubscribe(subscriber: Subscriber, channel: string): boolean {
     return this.of.subscribers.unsubscribe(subscriber, channel);
   }
-  unsubscribeAll(subscriber: Subscriber): void {
-    this.of.subscribers.unsubscribeAll(subscriber);
+  /** From all channels, from all patterns, or from both. */
+  unsubscribeAll(subscriber: Subscriber, kind?: 'channel' | 'pattern'): void {
+    this.of.subscribers.unsubscribeAll(subscriber, kind);
   }
+  /** Channels, and patterns under their names (`patternName`). */
   channelsOf(subscriber: Subscriber): string[] {
     return this.of.subscribers.channelsOf(subscriber);
   }
@@ -191,11 +196,13 @@ export class Mesh implements LinkEvents {
   }
   explain(name: string): ChannelExplanation {
     const channel = this.of.channels.find(name);
-    return explain(name, channel, this.of.peers, channel ? this.of.lookups.leased(channel) : null);
+    const leased = channel ? this.of.lookups.leased(channel) : null;
+    return explain(name, channel, this.of.channels.matching(name), this.of.peers, leased);
   }
   counts(): MeshCounts {
     return {
       channels: this.of.subscribers.channelCount,
+      patterns: this.of.subscribers.patternCount,
       subscriptions: this.of.subscribers.subscriptionCount,
       interest: this.of.interests.size,
       directory: this.of.directory.size,

@@ -18,10 +18,10 @@ export interface PublishResult {
   readonly unconfirmed: readonly string[];
 }
 
-/** How a subscribe ended (ROUTING.md rule 5). */
+/** How a subscribe ended (ROUTING.md rule 5). `limit`: of the subscriber; `node_limit`: of the whole node. */
 export type SubscribeOutcome =
   | { readonly ok: true; readonly degraded: boolean }
-  | { readonly ok: false; readonly reason: 'timeout' | 'not_ready' | 'limit' | 'closed' };
+  | { readonly ok: false; readonly reason: 'timeout' | 'not_ready' | 'limit' | 'node_limit' | 'closed' };
 
 /** What one request to another node's connection or to a node came back with. */
 export type AskOutcome =

@@ -15,8 +15,9 @@ export interface MetricRow {
 /** Gauges are read when asked for (ops/metrics.ts `gauge`), counters and histograms are fed through the Meter port. */
 export const METRICS = {
   connections: { type: 'gauge', help: 'Open client connections.', label: 'protocol' },
-  subscriptions: { type: 'gauge', help: 'Subscriptions of local subscribers.' },
+  subscriptions: { type: 'gauge', help: 'Subscriptions of local subscribers, to channels and to patterns.' },
   channels: { type: 'gauge', help: 'Channels with at least one local subscriber.' },
+  patterns: { type: 'gauge', help: 'Patterns with at least one local subscriber.' },
   peers: { type: 'gauge', help: 'Members in the view, by state.', label: 'state' },
   peer_queue_bytes: { type: 'gauge', help: 'Bytes waiting to be sent to a peer.', label: 'peer' },
   peer_sent_bytes_total: { type: 'counter', help: 'Bytes of frames sent to peers, by lane.', label: 'lane' },
@@ -53,7 +54,7 @@ export const METRICS = {
     label: 'peer',
   },
   leases: { type: 'gauge', help: 'Leases of channels, by side: granted to others, held from others.', label: 'side' },
-  directory_entries: { type: 'gauge', help: 'Pairs of channel and interested node that this node keeps as an owner.' },
+  directory_entries: { type: 'gauge', help: 'Pairs of a channel that this node owns, or a pattern, and an interested node.' },
   publishes_waiting: { type: 'gauge', help: 'Publishes that wait for a look-up.' },
   subscribes_waiting: { type: 'gauge', help: 'Subscribes that wait until the whole mesh knows.' },
   lua_callbacks_total: { type: 'counter', help: 'Lua callbacks that were started, by name.', label: 'callback' },

@@ -124,6 +124,7 @@ export class Neighbours {
 
   sessionBegan(peer: Peer): void {
     const { membership, announcer, interests, canaries, turn } = this.of;
+    interests.tellPatterns(peer);
     membership.linkRestored(peer.nodeId);
     announcer.sessionBegan(peer);
     if (peer.inView) interests.sessionBegan(peer);

@@ -49,8 +49,13 @@ export interface Tuning {
   readonly lingerMs: number;
   /** A subscribe that the mesh has not acknowledged by then fails (rule 5). */
   readonly subscribeTimeoutMs: number;
-  /** Channels that may have a local subscriber at once; one more is refused with `limit`. */
+  /** Channels that may have a local subscriber at once; one more is refused with `node_limit`. */
   readonly maxChannels: number;
+  /**
+   * Patterns that may have a local subscriber at once; one more is refused with `node_limit`. Higher: more to tell each new
+   * peer, and more to compare with every publish of the mesh for those that begin alike.
+   */
+  readonly maxPatterns: number;
   /** Channels looked at in one turn after a view change. Higher: settles sooner, blocks the event loop longer. */
   readonly walkChannels: number;
 
@@ -111,6 +116,7 @@ export const DEFAULTS: Tuning = {
   lingerMs: 30_000,
   subscribeTimeoutMs: 5000,
   maxChannels: 4_000_000,
+  maxPatterns: 10_000,
   walkChannels: 2000,
   publishTimeoutMs: 2000,
   lookupQueue: 4096,

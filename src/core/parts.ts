@@ -131,6 +131,7 @@ export class Parts extends Given {
     },
     this.ports.sockets,
     this.ports.clock,
+    this.ports.meter,
     this.tuning,
   );
 

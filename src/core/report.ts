@@ -36,6 +36,7 @@ export type RouteReason =
   | 'subscribers here'
   | 'interest'
   | 'lease'
+  | 'pattern'
   | 'other view'
   | 'no sync mark'
   | 'no owner answered';
@@ -48,7 +49,10 @@ export interface ChannelExplanation {
   readonly channel: string;
   /** The view in which it says so. */
   readonly digest: string;
+  /** Subscriptions here that a message would be handed to: of the channel, and of patterns. */
   readonly subscribers: number;
+  /** Patterns of any node that the channel matches. */
+  readonly patterns: readonly string[];
   /** It counts as interested: it has subscribers, or had some lately (rule 4). */
   readonly interested: boolean;
   readonly owners: readonly string[];
@@ -58,8 +62,9 @@ export interface ChannelExplanation {
 }
 
 export interface MeshCounts {
-  /** Channels with a local subscriber, their subscriptions, and channels whose interest is still registered. */
+  /** Channels and patterns with a local subscriber, subscriptions of both, and both as far as interest is still registered. */
   readonly channels: number;
+  readonly patterns: number;
   readonly subscriptions: number;
   readonly interest: number;
   /** (channel, node) rows that this node keeps as an owner. */

@@ -134,8 +134,10 @@ export class Router implements Forwarding {
     return may;
   }
 
-  private sendToBoth(rows: readonly Row[], doubtful: readonly Peer[], { message, pending }: Queued): void {
+  private sendToBoth(interested: readonly Row[], doubtful: readonly Peer[], { message, pending }: Queued): void {
     const now = this.ports.clock.now();
+    const patterns = this.channels.matching(message.channel);
+    const rows = patterns.length === 0 ? interested : withPatterns(interested, patterns);
     for (const row of rows) {
       if (row.peer.mayBeOwed) this.forward(row.peer, row, message, now, pending);
     }
@@ -181,4 +183,16 @@ export class Router implements Forwarding {
     if (this.published > 0) this.ports.meter.count('publishes_total', this.published);
     this.published = 0;
   }
+}
+
+/**
+ * The rows, and those of nodes with a matching pattern. What is known of patterns here is valid for every member that announced
+ * this node's view (interest.ts `tellPatterns`), and the others are sent to anyway.
+ */
+function withPatterns(rows: readonly Row[], patterns: readonly Channel[]): readonly Row[] {
+  const byPeer = new Map(rows.map((row) => [row.peer, row]));
+  for (const pattern of patterns) {
+    for (const row of pattern.rows) if (!byPeer.has(row.peer)) byPeer.set(row.peer, row);
+  }
+  return [...byPeer.values()];
 }

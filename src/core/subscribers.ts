@@ -1,9 +1,10 @@
 /**
- * The local subscribers: who is on which channel, and which of them still wait for the mesh to know (rule 5).
+ * The local subscribers: who is on which channel or pattern, and which of them still wait for the mesh to know (rule 5).
  */
 import type { Channel, Channels } from './channels.js';
 import type { Message, SubscribeOutcome } from './message.js';
-import type { Audience, Clock, Delivered, Sockets, Subscriber } from './ports.js';
+import { isPatternName } from './pattern.js';
+import type { Audience, Clock, Delivered, Meter, Sockets, Subscriber } from './ports.js';
 
 /** A subscribe that the mesh has not acknowledged. */
 interface Wait {
@@ -36,16 +37,18 @@ export interface Registrar {
 export interface SubscriberLimits {
   readonly subscribeTimeoutMs: number;
   readonly maxChannels: number;
+  readonly maxPatterns: number;
 }
 
 const NOBODY: Delivered = { success: 0, fail: 0 };
 const KNOWN: SubscribeOutcome = { ok: true, degraded: false };
 
 export class Subscribers {
-  /** Channels with a subscriber, and subscriptions. */
+  /** Channels and patterns with a subscriber, and subscriptions of both. */
   channelCount = 0;
+  patternCount = 0;
   subscriptionCount = 0;
-  /** Channels of each subscriber. */
+  /** Channels and patterns of each subscriber. */
   private readonly joined = new Map<Subscriber, Set<Channel>>();
   /** Waits by deadline, which is also the order in which they began. */
   private waits: Wait[] = [];
@@ -55,6 +58,7 @@ export class Subscribers {
     private readonly registrar: Registrar,
     private readonly sockets: Sockets,
     private readonly clock: Clock,
+    private readonly meter: Pick<Meter, 'count'>,
     private readonly limits: SubscriberLimits,
   ) {}
 
@@ -69,8 +73,9 @@ export class Subscribers {
     done: (outcome: SubscribeOutcome) => void,
   ): void {
     let channel = this.channels.find(name);
-    if (!channel?.audience && this.channelCount >= this.limits.maxChannels) {
-      done({ ok: false, reason: 'limit' });
+    if (!channel?.audience && this.isFull(name)) {
+      this.meter.count('drops_total', 1, isPatternName(name) ? 'too_many_patterns' : 'too_many_channels');
+      done({ ok: false, reason: 'node_limit' });
       return;
     }
     channel ??= this.channels.get(name);
@@ -86,10 +91,20 @@ export class Subscribers {
     if (this.waits.push(wait) === 1) this.clock.after(this.limits.subscribeTimeoutMs, () => this.endWaits());
   }
 
+  private isFull(name: string): boolean {
+    const { maxPatterns, maxChannels } = this.limits;
+    return isPatternName(name) ? this.patternCount >= maxPatterns : this.channelCount >= maxChannels;
+  }
+
+  private countAudience(channel: Channel, by: 1 | -1): void {
+    if (channel.pattern === null) this.channelCount += by;
+    else this.patternCount += by;
+  }
+
   private add(subscriber: Subscriber, channel: Channel): LocalAudience {
     if (channel.audience === null) {
       channel.audience = new LocalAudience(channel.name);
-      this.channelCount++;
+      this.countAudience(channel, 1);
       this.registrar.want(channel);
     }
     const audience = channel.audience;
@@ -112,10 +127,10 @@ export class Subscribers {
     return true;
   }
 
-  unsubscribeAll(subscriber: Subscriber): void {
-    const mine = this.joined.get(subscriber);
-    this.joined.delete(subscriber);
-    for (const channel of mine ?? []) this.remove(subscriber, channel);
+  unsubscribeAll(subscriber: Subscriber, kind?: 'channel' | 'pattern'): void {
+    for (const { name, pattern } of [...(this.joined.get(subscriber) ?? [])]) {
+      if (kind === undefined || (kind === 'pattern') === (pattern !== null)) this.unsubscribe(subscriber, name);
+    }
   }
 
   channelsOf(subscriber: Subscriber): string[] {
@@ -129,7 +144,7 @@ export class Subscribers {
     this.sockets.left(audience, subscriber);
     if (audience.subscribers.size === 0) {
       channel.audience = null;
-      this.channelCount--;
+      this.countAudience(channel, -1);
       this.registrar.unwant(channel);
     }
     for (const wait of audience.waits.filter((one) => one.subscriber === subscriber)) {
@@ -143,10 +158,23 @@ export class Subscribers {
     this.waits = [];
   }
 
-  /** Hands a message to this node's subscribers; it goes no further. */
+  /** Hands a message to this node's subscribers, once for each of their subscriptions; it goes no further. */
   deliver(channel: Channel | undefined, message: Message): Delivered {
     const audience = channel?.audience ?? null;
-    return audience === null ? NOBODY : this.sockets.deliver(audience, message);
+    const patterns = this.channels.matching(message.channel);
+    const delivered = audience === null ? NOBODY : this.sockets.deliver(audience, message);
+    return patterns.length === 0 ? delivered : this.deliverToPatterns(patterns, message, delivered);
+  }
+
+  private deliverToPatterns(patterns: readonly Channel[], message: Message, before: Delivered): Delivered {
+    let { success, fail } = before;
+    for (const { audience } of patterns) {
+      if (audience === null) continue;
+      const delivered = this.sockets.deliver(audience, message);
+      success += delivered.success;
+      fail += delivered.fail;
+    }
+    return { success, fail };
   }
 
   /** What the owners know of that channel has changed. */

@@ -16,6 +16,7 @@ export function showGauges(metrics: Metrics, { mesh, gateway, scripts, api }: Me
   metrics.gauge('connections', () => gateway.counts());
   metrics.gauge('subscriptions', () => mesh.counts().subscriptions);
   metrics.gauge('channels', () => mesh.counts().channels);
+  metrics.gauge('patterns', () => mesh.counts().patterns);
   metrics.gauge('peers', () => {
     const states = new Map<string, number>();
     for (const peer of mesh.members()) states.set(peer.state, (states.get(peer.state) ?? 0) + 1);

@@ -86,7 +86,7 @@ const CALLS: Readonly<Record<CallName, Call>> = {
     }
   },
   unsubscribe(connection, channels, { mesh }, done) {
-    if (channels.length === 0) mesh.unsubscribeAll(connection);
+    if (channels.length === 0) mesh.unsubscribeAll(connection, 'channel');
     for (const channel of channels) mesh.unsubscribe(connection, String(channel));
     done(OK);
   },

@@ -9,7 +9,7 @@ export interface ScriptHostParts {
   readonly reach: Reach;
   readonly log: Log;
   readonly meter: Meter;
-  /** Channels one connection may be subscribed to. */
+  /** Channels and patterns one connection may be subscribed to. */
   readonly maxSubscriptions: number;
   connection(clientId: string): ScriptConnection | undefined;
   push(topic: string, clientId: string, json: string): ReturnType<ScriptHost['queuePush']>;
@@ -29,7 +29,7 @@ export function createScriptHost(parts: ScriptHostParts): ScriptHost {
       mesh.subscribe(connection, channel, done);
     },
     unsubscribe: (connection, channel) => void mesh.unsubscribe(connection, channel),
-    unsubscribeAll: (connection) => mesh.unsubscribeAll(connection),
+    unsubscribeAll: (connection, kind) => mesh.unsubscribeAll(connection, kind),
     publish: (channel, payload, binary, done) => mesh.publish(channel, payload, binary, done),
     send: (clientId, payload, binary, done) =>
       reach.send(clientId, payload, binary, (outcome) => done(outcome.ok ? null : outcome.text)),

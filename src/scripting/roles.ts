@@ -24,10 +24,14 @@ export type PushOutcome =
 export interface ScriptHost {
   readonly log: Log;
   readonly meter: Meter;
-  /** `done` is called once, later or at once. The channel was checked by the caller with core/channel.ts. */
+  /**
+   * `done` is called once, later or at once. The channel was checked by the caller with core/channel.ts; a pattern goes by its
+   * name (core/pattern.ts).
+   */
   subscribe(connection: ScriptConnection, channel: string, done: (outcome: SubscribeOutcome) => void): void;
   unsubscribe(connection: ScriptConnection, channel: string): void;
-  unsubscribeAll(connection: ScriptConnection): void;
+  /** From everything of that kind. */
+  unsubscribeAll(connection: ScriptConnection, kind: 'channel' | 'pattern'): void;
   /** `data` is the host's from here on. `done` is null where nobody waits for the counts. Returns an error text, null when accepted. */
   publish(
     channel: string,

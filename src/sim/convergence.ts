@@ -3,7 +3,8 @@
  * waiting ended, one session per pair, every directory equal to the local tables, and no publish that goes further than it must.
  */
 import type { Cluster } from './cluster.js';
-import type { Ledger } from './ledger.js';
+import { isPatternName } from '../core/pattern.js';
+import { covers, type Ledger } from './ledger.js';
 import type { SimNode } from './node.js';
 import type { Workload } from './workload.js';
 
@@ -47,15 +48,19 @@ function links(cluster: Cluster): string | null {
   return null;
 }
 
-/** Each owner would send a publish to exactly the nodes with a subscriber; interest that lingers has ended by now. */
+/**
+ * Each owner would send a publish to exactly the nodes with a subscriber, of the channel or of a pattern; interest that lingers
+ * has ended by now.
+ */
 function directories(cluster: Cluster, ledger: Ledger, workload: Workload): string | null {
+  const nodesWith = (isWanted: (name: string) => boolean): string[] =>
+    cluster.nodes.filter((node) => namesOf(workload, node).some(isWanted)).map((node) => node.nodeId);
   let rows = 0;
   for (const channel of ledger.channels) {
-    const interested = cluster.nodes
-      .filter((node) => hasSubscriber(workload, node, channel))
-      .map((node) => node.nodeId);
+    const subscribed = nodesWith((name) => name === channel);
+    const interested = nodesWith((name) => covers(name, channel));
     const owners = cluster.nodes[0].mesh.explain(channel).owners;
-    for (const owner of owners) rows += interested.filter((nodeId) => nodeId !== owner).length;
+    for (const owner of owners) rows += subscribed.filter((nodeId) => nodeId !== owner).length;
     for (const node of cluster.nodes) {
       const explained = node.mesh.explain(channel);
       if (explained.owners.join() !== owners.join()) return `${node.name} has other owners of ${channel}`;
@@ -65,10 +70,15 @@ function directories(cluster: Cluster, ledger: Ledger, workload: Workload): stri
         return `owner ${node.name} sends ${channel} to ${route.join(' ') || 'nobody'}, interested are ${interested.join(' ') || 'none'}`;
     }
   }
+  // Everybody else keeps a row of each pattern.
+  for (const node of cluster.nodes) {
+    rows += new Set(namesOf(workload, node).filter(isPatternName)).size * (cluster.nodes.length - 1);
+  }
   const kept = cluster.nodes.reduce((sum, node) => sum + node.mesh.counts().directory, 0);
   return rows === kept ? null : `directories hold ${kept} rows instead of ${rows}`;
 }
 
-function hasSubscriber(workload: Workload, node: SimNode, channel: string): boolean {
-  return workload.subscribersOf(node).some((subscriber) => subscriber.subscriptions.has(channel));
+/** Channels and patterns that the node's clients are subscribed to. */
+function namesOf(workload: Workload, node: SimNode): string[] {
+  return workload.subscribersOf(node).flatMap((subscriber) => [...subscriber.subscriptions.keys()]);
 }

@@ -3,6 +3,7 @@
  * everything. What follows from it is judged in judge.ts; broken promises that show at once are noted here.
  */
 import type { PublishResult, SubscribeOutcome } from '../core/message.js';
+import { isPatternName } from '../core/pattern.js';
 import type { Subscriber } from '../core/ports.js';
 import type { SimNode } from './node.js';
 import type { Trace } from './trace.js';
@@ -12,6 +13,7 @@ export type Moment = number;
 export const NEVER: Moment = Number.POSITIVE_INFINITY;
 
 export class SimSubscriber implements Subscriber {
+  /** By the name of the channel or pattern (core/pattern.ts). */
   readonly subscriptions = new Map<string, Subscription>();
 
   constructor(
@@ -24,13 +26,14 @@ export class SimSubscriber implements Subscriber {
 
 export interface Subscription {
   readonly subscriber: SimSubscriber;
+  /** Name of the channel or pattern. */
   readonly channel: string;
   readonly askedAt: Moment;
   ackedAt: Moment;
   degraded: boolean;
   endedAt: Moment;
-  /** Last publication that arrived from each node. */
-  readonly last: Map<SimNode, number>;
+  /** Last publication that arrived from each node on each channel. */
+  readonly last: Map<string, number>;
 }
 
 export interface Publication {
@@ -53,6 +56,13 @@ export interface Gap {
   readonly node: SimNode;
   readonly channel: string | null;
   readonly peer: string;
+}
+
+/** Whether a subscription to `name` is owed what is published on the channel; the oracle's own idea of a pattern. */
+export function covers(name: string, channel: string): boolean {
+  if (!isPatternName(name)) return name === channel;
+  const pieces = name.slice(1).split('*');
+  return new RegExp(`^${pieces.join('.*')}$`).test(channel);
 }
 
 /** A promise that was broken. */
@@ -98,7 +108,7 @@ export class Ledger {
   }
 
   subscribing(subscriber: SimSubscriber, channel: string): Subscription {
-    this.channels.add(channel);
+    if (!isPatternName(channel)) this.channels.add(channel);
     const subscription: Subscription = {
       subscriber,
       channel,
@@ -153,13 +163,21 @@ export class Ledger {
       time: this.now(),
       doneAt: NEVER,
       result: null,
-      expected: [...(this.acked.get(channel) ?? [])],
+      expected: this.expected(channel),
       got: [],
       success: 0,
       fail: 0,
     };
     this.publications.push(publication);
     return publication;
+  }
+
+  private expected(channel: string): Subscription[] {
+    const expected = [...(this.acked.get(channel) ?? [])];
+    for (const [name, subscriptions] of this.acked) {
+      if (isPatternName(name) && covers(name, channel)) expected.push(...subscriptions);
+    }
+    return expected;
   }
 
   /** The node said no, before anything was sent. */
@@ -182,22 +200,23 @@ export class Ledger {
     this.judge(publication);
   }
 
-  /** Returns whether the subscriber takes it. */
-  delivered(node: SimNode, id: number, subscriber: SimSubscriber): boolean {
+  /** To the subscription of that name. Returns whether the subscriber takes it. */
+  delivered(node: SimNode, id: number, name: string, subscriber: SimSubscriber): boolean {
     const publication = this.publications[id];
     const { channel } = publication;
-    const subscription = subscriber.subscriptions.get(channel);
+    const subscription = covers(name, channel) ? subscriber.subscriptions.get(name) : undefined;
     this.trace.mix(id * 64 + node.index);
     this.trace.note(this.now(), node.name, `delivers #${id} to ${subscriber.id}`, channel);
     if (subscription === undefined) {
-      this.breach('only subscribers', `#${id} was delivered to ${subscriber.id}, who had unsubscribed`, channel);
+      this.breach('only subscribers', `#${id} was delivered to ${subscriber.id}, who was not subscribed`, channel);
       return false;
     }
     if (publication.got.includes(subscription))
       this.breach('at most once', `#${id} was delivered twice to ${subscriber.id}`, channel);
-    const last = subscription.last.get(publication.node) ?? -1;
+    const way = `${publication.node.index} ${channel}`;
+    const last = subscription.last.get(way) ?? -1;
     if (last > id) this.breach('order', `#${id} came after #${last} at ${subscriber.id}`, channel);
-    subscription.last.set(publication.node, id);
+    subscription.last.set(way, id);
     publication.got.push(subscription);
     if (subscriber.broken) publication.fail++;
     else publication.success++;

@@ -3,7 +3,7 @@ import type { Frame } from '../core/frames.js';
 import { Mesh } from '../core/mesh.js';
 import type { Message } from '../core/message.js';
 import type { MeshOptions, Tuning } from '../core/options.js';
-import type { Audience, Delivered, Log, Meter, Ports, Subscriber } from '../core/ports.js';
+import type { Audience, Delivered, Log, Meter, Ports } from '../core/ports.js';
 import type { RuleName } from '../core/rules.js';
 import { SkewedClock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
@@ -26,7 +26,7 @@ export interface Site {
 
 /** What a node tells the rest of the simulation. */
 export interface NodeEvents {
-  delivered(node: SimNode, message: Message, subscribers: ReadonlySet<Subscriber>): Delivered;
+  delivered(node: SimNode, message: Message, audience: Audience): Delivered;
   gap(node: SimNode, channel: string | null, peer: string, why: string): void;
   ready(node: SimNode): void;
   /** It is told something that no other node said. */
@@ -112,7 +112,7 @@ export class SimNode implements Host {
       random,
       links: this.endpoint,
       sockets: {
-        deliver: (audience: Audience, message: Message) => events.delivered(this, message, audience.subscribers),
+        deliver: (audience: Audience, message: Message) => events.delivered(this, message, audience),
         joined: () => {},
         left: () => {},
       },

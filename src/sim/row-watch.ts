@@ -4,6 +4,7 @@
  * gone or a mark come, and now and then for all. That it names nobody else is looked at when the mesh is whole (convergence.ts).
  */
 import type { Frame } from '../core/frames.js';
+import { isPatternName } from '../core/pattern.js';
 import { type Ledger, NEVER, type SimSubscriber } from './ledger.js';
 import type { SimNode } from './node.js';
 
@@ -63,7 +64,7 @@ export class RowWatch {
     if (!member.alive) return channels;
     for (const { subscriptions } of this.subscribersOf(member)) {
       for (const { channel, ackedAt, degraded } of subscriptions.values())
-        if (ackedAt !== NEVER && !degraded) channels.add(channel);
+        if (ackedAt !== NEVER && !degraded && !isPatternName(channel)) channels.add(channel);
     }
     return channels;
   }

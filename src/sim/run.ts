@@ -13,6 +13,7 @@ export interface SimOptions {
   readonly seed?: number;
   readonly nodes?: number;
   readonly profile?: string;
+  readonly patterns?: boolean;
   readonly without?: string;
 }
 
@@ -22,13 +23,13 @@ export type SimEnd = 'passed' | 'failed' | 'unknown-rule' | 'unknown-profile';
 
 /** Prints as it goes; of what is unknown, the known ones. */
 export function runSim(options: SimOptions, print: Print): SimEnd {
-  const { without, profile, nodes, from = 1 } = options;
+  const { without, profile, nodes, patterns, from = 1 } = options;
   if (without !== undefined && !isRule(without)) {
     print('The rules that can be left out:');
     for (const name of RULE_NAMES) print(`  ${name.padEnd(36)}rule ${RULES[name].rule}: ${RULES[name].without}`);
     return 'unknown-rule';
   }
-  const choice: SwarmChoice = { nodes, profile: profile as Profile | undefined };
+  const choice: SwarmChoice = { nodes, profile: profile as Profile | undefined, patterns };
   if (profile !== undefined && !PROFILES.includes(profile as Profile)) {
     print(`The profiles: ${PROFILES.join(', ')}`);
     return 'unknown-profile';
@@ -72,6 +73,7 @@ function replay(seed: number, choice: SwarmChoice, without: RuleName | undefined
   const flags = [
     choice.nodes === undefined ? '' : ` --nodes ${choice.nodes}`,
     choice.profile === undefined ? '' : ` --profile ${choice.profile}`,
+    choice.patterns === undefined ? '' : choice.patterns ? ' --patterns' : ' --no-patterns',
     without === undefined ? '' : ` --without ${without}`,
   ].join('');
   print(`replay it: lumesh sim --seed ${seed}${flags}`);

@@ -80,7 +80,7 @@ export class Simulation {
     this.cluster = new Cluster(this.world(without), stream('cluster'), swarm.slowestClock, swarm.fastestClock);
     this.views = new Views(this.cluster, this.ledger);
     this.judge = new Judge(this.ledger, this.views, swarm.lossless);
-    this.workload = new Workload(load, this.time, this.ledger, stream('workload'), swarm.nodes);
+    this.workload = new Workload(load, this.time, this.ledger, stream, swarm.nodes);
     this.nemesis = new Nemesis(swarm, this.cluster, this.workload, this.time, stream('faults'));
     this.bounds = new Bounds(this.time, this.ledger, tuning, load.maxPayload + 200);
     const named = (nodeId: string): SimNode => this.cluster.sites.find((site) => site.nodeId === nodeId)!.node!;
@@ -101,7 +101,7 @@ export class Simulation {
       turns,
       without,
       events: {
-        delivered: (node, message, subscribers) => this.workload.deliver(node, message, subscribers),
+        delivered: (node, message, audience) => this.workload.deliver(node, message, audience),
         gap: (node, channel, peer, why) => this.ledger.gap(node, channel, peer, why),
         heard: (node, frame) => this.views.see(node, frame),
         ready: (node) => {

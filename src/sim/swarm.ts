@@ -39,7 +39,12 @@ export interface Load {
   readonly degradedShare: number;
   readonly brokenShare: number;
   readonly maxPayload: number;
+  /** Patterns that clients subscribe to as well, and the mean time between such events of one node. */
+  readonly patterns: readonly string[];
+  readonly patternChurnMs: number;
 }
+
+type Patterns = Pick<Load, 'patterns' | 'patternChurnMs'>;
 
 /** How the events of one process fall into turns of its event loop. */
 export interface TurnShape {
@@ -74,6 +79,8 @@ export interface Swarm {
 export interface SwarmChoice {
   readonly nodes?: number;
   readonly profile?: Profile;
+  /** Whether clients subscribe to patterns; else as the seed says. */
+  readonly patterns?: boolean;
 }
 
 const NO_FAULTS: Faults = {
@@ -114,7 +121,7 @@ export function drawSwarm(seed: number, choice: SwarmChoice = {}): Swarm {
     tuning: { ...drawTuning(random, profile, nodes), ...(lossless ? patience(latency) : anyProfile(seed)) },
     activeMs: drawActive(random, profile),
     faults,
-    load: drawLoad(random, profile, nodes),
+    load: { ...drawLoad(random, profile, nodes), ...drawPatterns(seed, profile, nodes, choice.patterns) },
     lossless,
   };
 }
@@ -231,6 +238,17 @@ function drawFlap(seed: number): number {
   return random.chance(0.3) ? random.scaled(800, 6000) : 0;
 }
 
+/** They match all channels of a run, some, one, or none. */
+const PATTERNS = ['c*', '*', 'c1*', '*1', 'c*0', '*c*1*', 'c2', 'd*'];
+
+function drawPatterns(seed: number, profile: Profile, nodes: number, chosen?: boolean): Patterns {
+  const random = new SeededRandom(seed, 'patterns');
+  const drawn = random.chance(0.3);
+  const patterns = random.shuffle([...PATTERNS]).slice(0, random.whole(1, 3));
+  const often = profile === 'races' ? random.scaled(20, 200) : random.scaled(60, 1500);
+  return { patterns: (chosen ?? drawn) ? patterns : [], patternChurnMs: often * Math.max(1, nodes / 8) };
+}
+
 function drawTurns(seed: number): TurnShape {
   const random = new SeededRandom(seed, 'turns');
   const long = random.chance(0.4);
@@ -282,7 +300,7 @@ function drawTuning(random: SeededRandom, profile: Profile, nodes: number): Part
   };
 }
 
-function drawLoad(random: SeededRandom, profile: Profile, nodes: number): Load {
+function drawLoad(random: SeededRandom, profile: Profile, nodes: number): Omit<Load, keyof Patterns> {
   const busy = profile === 'busy';
   if (isRace(profile)) return raceLoad(random);
   return {
@@ -300,7 +318,7 @@ function drawLoad(random: SeededRandom, profile: Profile, nodes: number): Load {
 }
 
 /** Many channels, each wanted for a moment by somebody. */
-function raceLoad(random: SeededRandom): Load {
+function raceLoad(random: SeededRandom): Omit<Load, keyof Patterns> {
   return {
     channels: random.whole(3, 30),
     subscribers: random.whole(1, 3),
@@ -348,4 +366,6 @@ const NO_LOAD: Load = {
   degradedShare: 0,
   brokenShare: 0,
   maxPayload: 8,
+  patterns: [],
+  patternChurnMs: 1e12,
 };

@@ -1,6 +1,7 @@
 /** What clients do: they subscribe, unsubscribe and publish at random, on each node, in the node's own turns. */
 import type { Message } from '../core/message.js';
-import type { Delivered, Subscriber } from '../core/ports.js';
+import { patternName } from '../core/pattern.js';
+import type { Audience, Delivered } from '../core/ports.js';
 import { type Ledger, NEVER, SimSubscriber } from './ledger.js';
 import type { SimNode } from './node.js';
 import type { SeededRandom } from './random.js';
@@ -13,6 +14,8 @@ const ID_BYTES = 4;
 export class Workload {
   stopped = false;
   readonly channels: readonly string[];
+  private readonly random: SeededRandom;
+  private readonly patternRandom: SeededRandom;
   private readonly subscribers = new Map<SimNode, SimSubscriber[]>();
   private readonly drained = new Set<SimNode>();
   /** Sites that publish to one channel all the time, by site index. */
@@ -22,9 +25,12 @@ export class Workload {
     private readonly load: Load,
     private readonly time: VirtualTime,
     private readonly ledger: Ledger,
-    private readonly random: SeededRandom,
+    stream: (name: string) => SeededRandom,
     sites: number,
   ) {
+    const random = stream('workload');
+    this.random = random;
+    this.patternRandom = stream('workload of patterns');
     this.channels = Array.from({ length: load.channels }, (_, i) => `c${i}`);
     for (const channel of this.channels) ledger.channels.add(channel);
     for (let i = 0; i < load.hot; i++)
@@ -41,33 +47,44 @@ export class Workload {
     this.subscribers.set(node, subscribers);
     this.repeat(node, load.churnMs, () => this.churn(node));
     this.repeat(node, load.publishMs, () => this.publishSome(node));
+    if (load.patterns.length > 0) {
+      this.repeat(node, load.patternChurnMs, () => this.churnPatterns(node), this.patternRandom);
+    }
     for (const { site, channel } of this.hot) {
       if (site === node.site.index) this.repeat(node, load.hotMs, () => this.publish(node, channel));
     }
   }
 
-  private repeat(node: SimNode, meanMs: number, act: () => void): void {
-    this.time.at(this.time.now + this.random.exponential(meanMs), node, () => {
+  private repeat(node: SimNode, meanMs: number, act: () => void, random = this.random): void {
+    this.time.at(this.time.now + random.exponential(meanMs), node, () => {
       if (this.stopped) return;
       act();
-      this.repeat(node, meanMs, act);
+      this.repeat(node, meanMs, act, random);
     });
   }
 
   private churn(node: SimNode): void {
-    if (this.drained.has(node)) return;
-    if (!this.ledger.readyAt.has(node) && !this.random.chance(0.05)) return;
-    const subscriber = this.random.pick(this.subscribers.get(node)!);
-    const channel = this.random.pick(this.channels);
-    if (!subscriber.subscriptions.has(channel)) return this.subscribe(subscriber, channel);
-    if (this.random.chance(0.6)) this.unsubscribe(subscriber, channel);
-    // At once again, now and then: the registration, its end and the next one are all under way together.
-    if (!subscriber.subscriptions.has(channel) && this.random.chance(0.3)) this.subscribe(subscriber, channel);
+    this.churnOne(node, this.channels, this.random);
   }
 
-  subscribe(subscriber: SimSubscriber, channel: string): void {
+  private churnPatterns(node: SimNode): void {
+    this.churnOne(node, this.load.patterns.map(patternName), this.patternRandom);
+  }
+
+  private churnOne(node: SimNode, names: readonly string[], random: SeededRandom): void {
+    if (this.drained.has(node)) return;
+    if (!this.ledger.readyAt.has(node) && !random.chance(0.05)) return;
+    const subscriber = random.pick(this.subscribers.get(node)!);
+    const name = random.pick(names);
+    if (!subscriber.subscriptions.has(name)) return this.subscribe(subscriber, name, random);
+    if (random.chance(0.6)) this.unsubscribe(subscriber, name);
+    // At once again, now and then: the registration, its end and the next one are all under way together.
+    if (!subscriber.subscriptions.has(name) && random.chance(0.3)) this.subscribe(subscriber, name, random);
+  }
+
+  private subscribe(subscriber: SimSubscriber, channel: string, random: SeededRandom): void {
     const subscription = this.ledger.subscribing(subscriber, channel);
-    const allowDegraded = this.random.chance(this.load.degradedShare);
+    const allowDegraded = random.chance(this.load.degradedShare);
     subscriber.node.mesh.subscribe(subscriber, channel, (outcome) => this.ledger.answered(subscription, outcome), {
       allowDegraded,
     });
@@ -113,7 +130,8 @@ export class Workload {
   }
 
   /** A node hands a message to its clients. */
-  deliver(node: SimNode, message: Message, subscribers: ReadonlySet<Subscriber>): Delivered {
+  deliver(node: SimNode, message: Message, audience: Audience): Delivered {
+    const { subscribers } = audience;
     const { data, channel, binary } = message;
     const id = new DataView(data.buffer, data.byteOffset).getUint32(0);
     const publication = this.ledger.publications[id];
@@ -121,7 +139,7 @@ export class Workload {
       this.ledger.breach('messages arrive as published', `${node.name} delivers something else as #${id}`, channel);
     let success = 0;
     for (const subscriber of subscribers) {
-      if (this.ledger.delivered(node, id, subscriber as SimSubscriber)) success++;
+      if (this.ledger.delivered(node, id, audience.channel, subscriber as SimSubscriber)) success++;
     }
     return { success, fail: subscribers.size - success };
   }

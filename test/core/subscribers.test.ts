@@ -4,7 +4,7 @@ import type { SubscribeOutcome } from '../../src/core/message.js';
 import { Subscribers } from '../../src/core/subscribers.js';
 import { VirtualClock } from './virtual-clock.js';
 
-const limits = { subscribeTimeoutMs: 5000, maxChannels: 10 };
+const limits = { subscribeTimeoutMs: 5000, maxChannels: 10, maxPatterns: 2 };
 
 /** Subscribers of a node whose owners acknowledge while `known.is` says so. */
 function subscribers() {
@@ -12,7 +12,7 @@ function subscribers() {
   const known = { is: true };
   const registrar = { want() {}, unwant() {}, acknowledged: () => known.is };
   const sockets = { deliver: () => ({ success: 0, fail: 0 }), joined() {}, left() {} };
-  const all = new Subscribers(new Channels(), registrar, sockets, clock, limits);
+  const all = new Subscribers(new Channels(), registrar, sockets, clock, { count() {} }, limits);
   const subscribe = (subscriber: { id: string }) => {
     const outcomes: SubscribeOutcome[] = [];
     all.subscribe(subscriber, 'c', false, (outcome) => outcomes.push(outcome));

@@ -144,7 +144,8 @@ t.test('a member that was never met is not sent to, whether an owner answers or 
 
 t.test('an owner with another view does not decide, and a member that announced another view is sent to', (t) => {
   const row = (nodeId: string, why: RouteReason) => ({ nodeId, why });
-  const here = { channel: 'c', digest: 'new', subscribers: 0, interested: false, owners: ['o1', 'o2'], lookup: true };
+  const nothing = { subscribers: 0, patterns: [], interested: false };
+  const here = { channel: 'c', digest: 'new', ...nothing, owners: ['o1', 'o2'], lookup: true };
   const owner = {
     ...here,
     lookup: false,

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { channelProblem } from '../../core/channel.js';
 import type { SubscribeOutcome } from '../../core/message.js';
+import { patternName, patternProblem } from '../../core/pattern.js';
 import type { ConnectionState, Connections } from '../connection-state.js';
 import type { ScriptHost } from '../roles.js';
 import { ScriptError, type Stack } from '../stack.js';
@@ -19,6 +20,7 @@ const SUBSCRIBE_PROBLEMS: Readonly<Record<Extract<SubscribeOutcome, { ok: false 
   timeout: 'timeout: the mesh did not acknowledge the subscription in time',
   not_ready: 'this node has not joined the mesh yet',
   limit: 'too many subscriptions on this connection (maxSubscriptions)',
+  node_limit: 'too many channels or patterns on this node (cluster.maxPatterns)',
   closed: 'connection closed',
 };
 
@@ -64,6 +66,36 @@ export function connectionMethods(
     else stack.pushText(L, text);
     return 1;
   };
+  const subscribe =
+    (what: Subscribable): HostFunction =>
+    (L) => {
+      const connection = connections.at(L)?.connection;
+      const names = namesAt(stack, L, what);
+      if (typeof names === 'string') return problem(L, names);
+      if (connection === undefined || !connection.isOpen) return problem(L, SEND_PROBLEMS.closed);
+      return wait(L, (resume) => {
+        let left = names.length;
+        let failed: string | null = null;
+        const one = (outcome: SubscribeOutcome): void => {
+          if (!outcome.ok) failed ??= SUBSCRIBE_PROBLEMS[outcome.reason];
+          if (--left === 0) resume((L) => problem(L, failed));
+        };
+        for (const name of names) host.subscribe(connection, name, one);
+      });
+    };
+  const unsubscribe =
+    (what: Subscribable): HostFunction =>
+    (L) => {
+      const connection = connections.at(L)?.connection;
+      if (stack.getTop(L) === 1) {
+        if (connection !== undefined) host.unsubscribeAll(connection, what.kind);
+        return problem(L, null);
+      }
+      const names = namesAt(stack, L, what);
+      if (typeof names === 'string') return problem(L, names);
+      if (connection !== undefined) for (const name of names) host.unsubscribe(connection, name);
+      return problem(L, null);
+    };
   return {
     client_id(L) {
       connections.pushId(L);
@@ -92,32 +124,10 @@ export function connectionMethods(
       connection?.close(code, reason);
       return 0;
     },
-    subscribe(L) {
-      const connection = connections.at(L)?.connection;
-      const channels = channelsAt(stack, L);
-      if (typeof channels === 'string') return problem(L, channels);
-      if (connection === undefined || !connection.isOpen) return problem(L, SEND_PROBLEMS.closed);
-      return wait(L, (resume) => {
-        let left = channels.length;
-        let failed: string | null = null;
-        const one = (outcome: SubscribeOutcome): void => {
-          if (!outcome.ok) failed ??= SUBSCRIBE_PROBLEMS[outcome.reason];
-          if (--left === 0) resume((L) => problem(L, failed));
-        };
-        for (const channel of channels) host.subscribe(connection, channel, one);
-      });
-    },
-    unsubscribe(L) {
-      const connection = connections.at(L)?.connection;
-      if (stack.getTop(L) === 1) {
-        if (connection !== undefined) host.unsubscribeAll(connection);
-        return problem(L, null);
-      }
-      const channels = channelsAt(stack, L);
-      if (typeof channels === 'string') return problem(L, channels);
-      if (connection !== undefined) for (const channel of channels) host.unsubscribe(connection, channel);
-      return problem(L, null);
-    },
+    subscribe: subscribe(CHANNELS),
+    unsubscribe: unsubscribe(CHANNELS),
+    psubscribe: subscribe(PATTERNS),
+    punsubscribe: unsubscribe(PATTERNS),
     clear_buffer(L) {
       connections.at(L)?.framing?.clear();
       return 0;
@@ -125,18 +135,28 @@ export function connectionMethods(
   };
 }
 
-/** The channels from argument 2 on, or what is wrong with one. */
-function channelsAt(stack: Stack, L: number): string[] | string {
-  const channels: string[] = [];
+/** What a connection subscribes to: channels, or patterns of them. */
+interface Subscribable {
+  readonly kind: 'channel' | 'pattern';
+  problem(text: string): string | null;
+  /** What the host calls it. */
+  name(text: string): string;
+}
+const CHANNELS: Subscribable = { kind: 'channel', problem: channelProblem, name: (channel) => channel };
+const PATTERNS: Subscribable = { kind: 'pattern', problem: patternProblem, name: patternName };
+
+/** The names of those from argument 2 on, or what is wrong with one. */
+function namesAt(stack: Stack, L: number, { kind, problem, name }: Subscribable): string[] | string {
+  const names: string[] = [];
   const top = stack.getTop(L);
   for (let at = 2; at <= top; at++) {
-    if (!isUtf8(stack.checkBytes(L, at))) return `channel #${at - 1} is not valid UTF-8`;
-    const channel = stack.checkText(L, at);
-    const wrong = channelProblem(channel);
+    if (!isUtf8(stack.checkBytes(L, at))) return `${kind} #${at - 1} is not valid UTF-8`;
+    const text = stack.checkText(L, at);
+    const wrong = problem(text);
     if (wrong !== null) return wrong;
-    channels.push(channel);
+    names.push(name(text));
   }
-  return channels.length === 0 ? 'no channel was named' : channels;
+  return names.length === 0 ? `no ${kind} was named` : names;
 }
 
 /** `mix.websocket` or `mix.socket.tcp`, whichever the server is, and `mix.connection`. */
