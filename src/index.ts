@@ -11,6 +11,7 @@ import { largestPayload } from './config/rules.js';
 import type { Config } from './config/schema.js';
 import { channelProblem } from './core/channel.js';
 import type { Message, PublishResult } from './core/message.js';
+import { patternName, patternProblem } from './core/pattern.js';
 import { MeshError } from './errors.js';
 import { type Addresses, createNodeFrom, type RunningNode } from './node.js';
 
@@ -31,6 +32,7 @@ export interface Received {
 }
 
 export interface Subscription {
+  /** The channel, or the pattern. */
   readonly channel: string;
   /** Ends it; nothing is received after the call. */
   close(): void;
@@ -50,6 +52,8 @@ export interface LumeshNode {
    * node arrives. Rejected with MeshError when the mesh did not acknowledge it in time.
    */
   subscribe(channel: string, received: (message: Received) => void): Promise<Subscription>;
+  /** The same for every channel that matches a pattern: in `room.*`, `*` stands for any run of characters, also for none. */
+  psubscribe(pattern: string, received: (message: Received) => void): Promise<Subscription>;
   /** Leaves the mesh politely. */
   close(): Promise<void>;
 }
@@ -85,19 +89,30 @@ function wrap(running: RunningNode, maxBytes: number): LumeshNode {
           else reject(new MeshError('send_failed', outcome.text));
         });
       }),
-    subscribe: (channel, received) => subscribe(running, channel, received),
+    subscribe: async (channel, received) => {
+      check(channelProblem(channel));
+      return subscribe(running, channel, channel, received);
+    },
+    psubscribe: async (pattern, received) => {
+      check(patternProblem(pattern));
+      return subscribe(running, pattern, patternName(pattern), received);
+    },
     close: () => running.close(),
   };
 }
 
+function check(problem: string | null): void {
+  if (problem !== null) throw new MeshError('invalid_argument', problem);
+}
+
+/** `name`: what the mesh calls the channel or pattern. */
 function subscribe(
   { mesh }: RunningNode,
   channel: string,
+  name: string,
   received: (message: Received) => void,
 ): Promise<Subscription> {
   return new Promise((resolve, reject) => {
-    const refused = channelProblem(channel);
-    if (refused) return reject(new MeshError('invalid_argument', refused));
     const subscriber = {
       id: mesh.newClientId(),
       take(message: Message): boolean {
@@ -113,9 +128,9 @@ function subscribe(
         return true;
       },
     };
-    mesh.subscribe(subscriber, channel, (outcome) => {
-      if (outcome.ok) return resolve({ channel, close: () => void mesh.unsubscribe(subscriber, channel) });
-      mesh.unsubscribe(subscriber, channel);
+    mesh.subscribe(subscriber, name, (outcome) => {
+      if (outcome.ok) return resolve({ channel, close: () => void mesh.unsubscribe(subscriber, name) });
+      mesh.unsubscribe(subscriber, name);
       reject(new MeshError('not_ready', `the mesh did not acknowledge the subscribe: ${outcome.reason}`));
     });
   });

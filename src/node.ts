@@ -157,11 +157,11 @@ async function buildCore(config: Config, options: NodeOptions, undo: Undo): Prom
     share: options.share ?? false,
   });
   undo.push(() => gateway.close());
-  const { profile, ring, queueBytes, queueFrames } = cluster;
+  const { profile, ring, queueBytes, queueFrames, maxPatterns } = cluster;
   const mesh: Mesh = new Mesh(
     {
       node: { nodeId, address: advertised(config, links.address()), api: '', version },
-      tuning: { profile, ...ring, queueBytes, queueFrames },
+      tuning: { profile, ...ring, queueBytes, queueFrames, maxPatterns },
     },
     { clock, random, links, sockets: gateway.sockets, log, meter: metrics },
   );

@@ -106,7 +106,13 @@ const channelReport = object({
   subscribers: {
     type: 'object',
     additionalProperties: { type: ['integer', 'null'] },
-    description: 'Subscribers by node; null where that node did not answer in time.',
+    description:
+      'Subscribers by node, once for each of their subscriptions, those to patterns included; null where that node did not answer in time.',
+  },
+  patterns: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'Patterns with a subscriber somewhere that the channel matches.',
   },
   owners: {
     type: 'array',

@@ -26,8 +26,10 @@ export interface NodeReport {
 
 export interface ChannelReport {
   readonly channel: string;
-  /** Subscribers per node; null where that node did not answer in time. */
+  /** Subscriptions per node that a message would be handed to, those to patterns included; null where that node did not answer in time. */
   readonly subscribers: Readonly<Record<string, number | null>>;
+  /** Patterns of any node that the channel matches. */
+  readonly patterns: readonly string[];
   /** In the order in which they are asked. */
   readonly owners: readonly string[];
   /** Who would be sent to now, and why (report.ts RouteReason). */

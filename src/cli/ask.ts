@@ -81,6 +81,7 @@ export async function members(options: ClientOptions & { json?: boolean }, print
 
 interface ChannelAnswer {
   readonly subscribers: Readonly<Record<string, number | null>>;
+  readonly patterns: readonly string[];
   readonly owners: readonly string[];
   readonly route: readonly { nodeId: string; why: string }[];
   readonly lookup: { answeredBy: string | null } | null;
@@ -99,6 +100,7 @@ export async function channel(options: ClientOptions & { json?: boolean }, name:
       report.route.find((to) => to.nodeId === node)?.why ?? 'not sent to',
     ]);
   print(table(['NODE', 'SUBSCRIBERS', 'OWNER', 'A PUBLISH NOW'], rows));
+  if (report.patterns.length > 0) print(`Subscribers of these patterns get it as well: ${report.patterns.join(' ')}`);
   if (report.lookup === null) return;
   const { answeredBy } = report.lookup;
   print(

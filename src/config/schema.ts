@@ -89,6 +89,13 @@ const cluster = z.strictObject({
     'bytes',
   ),
   queueFrames: integer('Bound of the number of frames that wait for one peer.', 65536, 256, 16777216, 'frames'),
+  maxPatterns: integer(
+    'Patterns that may have a subscriber on this node; one more is refused. Every node keeps those of all nodes: raising it costs memory and, for patterns that begin alike, time of every publish.',
+    10000,
+    0,
+    1000000,
+    'patterns',
+  ),
   tls: z
     .strictObject({
       cert: file('PEM file of this node’s certificate for mutual TLS between peers. Empty: no TLS.'),
@@ -210,7 +217,13 @@ const server = z.strictObject({
     .default('close')
     .meta({ doc: 'A client over its bound is closed with 1013, or its messages are dropped and counted.' }),
   maxConnections: integer('Connections at the same time; one more is refused.', 100000, 1, 10000000, 'connections'),
-  maxSubscriptions: integer('Channels one connection may be subscribed to.', 10000, 1, 10000000, 'channels'),
+  maxSubscriptions: integer(
+    'Channels and patterns one connection may be subscribed to.',
+    10000,
+    1,
+    10000000,
+    'subscriptions',
+  ),
   tls: serverTls('clients'),
 });
 

@@ -122,6 +122,7 @@ export interface Sync {
   readonly digest: string;
 }
 export interface RegisterEntry {
+  /** Or the name of a pattern (pattern.ts). */
   readonly channel: string;
   /** From one counter of the registering process, so a version names its channel too. */
   readonly version: number;

@@ -54,7 +54,10 @@ export const METRICS = {
     label: 'peer',
   },
   leases: { type: 'gauge', help: 'Leases of channels, by side: granted to others, held from others.', label: 'side' },
-  directory_entries: { type: 'gauge', help: 'Pairs of a channel that this node owns, or a pattern, and an interested node.' },
+  directory_entries: {
+    type: 'gauge',
+    help: 'Pairs of a channel that this node owns, or a pattern, and an interested node.',
+  },
   publishes_waiting: { type: 'gauge', help: 'Publishes that wait for a look-up.' },
   subscribes_waiting: { type: 'gauge', help: 'Subscribes that wait until the whole mesh knows.' },
   lua_callbacks_total: { type: 'counter', help: 'Lua callbacks that were started, by name.', label: 'callback' },

@@ -112,6 +112,7 @@ function channelReport(
     subscribers: Object.fromEntries(
       [[mesh.nodeId, here.subscribers] as const, ...subscribers].filter(([, count]) => count !== 0),
     ),
+    patterns: here.patterns,
     owners: here.owners,
     route: looked?.route ?? here.route,
     lookup: looked && { answeredBy: looked.answeredBy },

@@ -2,8 +2,9 @@
  * What must be so some time after the faults stopped (ROUTING.md "What the simulator checks"): one digest, all settled, all
  * waiting ended, one session per pair, every directory equal to the local tables, and no publish that goes further than it must.
  */
-import type { Cluster } from './cluster.js';
+
 import { isPatternName } from '../core/pattern.js';
+import type { Cluster } from './cluster.js';
 import { covers, type Ledger } from './ledger.js';
 import type { SimNode } from './node.js';
 import type { Workload } from './workload.js';

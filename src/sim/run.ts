@@ -70,14 +70,18 @@ function replay(seed: number, choice: SwarmChoice, without: RuleName | undefined
     print('every promise was kept');
     return 'passed';
   }
-  const flags = [
-    choice.nodes === undefined ? '' : ` --nodes ${choice.nodes}`,
-    choice.profile === undefined ? '' : ` --profile ${choice.profile}`,
-    choice.patterns === undefined ? '' : choice.patterns ? ' --patterns' : ' --no-patterns',
-    without === undefined ? '' : ` --without ${without}`,
-  ].join('');
-  print(`replay it: lumesh sim --seed ${seed}${flags}`);
+  const left = without === undefined ? '' : ` --without ${without}`;
+  print(`replay it: lumesh sim --seed ${seed}${flagsOf(choice)}${left}`);
   return 'failed';
+}
+
+/** The choice as the command line takes it. */
+export function flagsOf({ nodes, profile, patterns }: SwarmChoice): string {
+  return [
+    nodes === undefined ? '' : ` --nodes ${nodes}`,
+    profile === undefined ? '' : ` --profile ${profile}`,
+    patterns === undefined ? '' : patterns ? ' --patterns' : ' --no-patterns',
+  ].join('');
 }
 
 function summary(

@@ -98,7 +98,7 @@ export class FakeBackplane implements Backplane {
 
   channel(channel: string, done: (report: ChannelReport) => void): void {
     const route = [{ nodeId: this.nodeId, why: 'interest' }];
-    done({ channel, subscribers: { [this.nodeId]: 3 }, owners: [this.nodeId], route, lookup: null });
+    done({ channel, subscribers: { [this.nodeId]: 3 }, patterns: [], owners: [this.nodeId], route, lookup: null });
   }
 
   async metrics(): Promise<string> {

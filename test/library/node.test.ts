@@ -54,6 +54,21 @@ t.test('what no node would take is refused with the error of the table', async (
   t.match(await failure(running.subscribe('a', () => {})), { kind: 'not_ready' });
 });
 
+t.test('a program subscribes to a pattern, and is told the channel of each message', async (t) => {
+  const running = await node(t);
+  const got: string[] = [];
+  const subscription = await running.psubscribe('room.*', (message) =>
+    got.push(`${message.channel} ${message.text()}`),
+  );
+  t.equal(subscription.channel, 'room.*');
+  t.match(await running.publish('room.1', 'x'), { success: 1, fail: 0 });
+  t.match(await running.publish('hall.1', 'y'), { success: 0, fail: 0 });
+  subscription.close();
+  t.match(await running.publish('room.1', 'z'), { success: 0, fail: 0 });
+  t.same(got, ['room.1 x']);
+  t.match(await failure(running.psubscribe('a *', () => {})), { kind: 'invalid_argument' });
+});
+
 t.test('a subscriber that throws does not keep a message from the others', async (t) => {
   const running = await node(t);
   const got: string[] = [];

@@ -72,7 +72,14 @@ t.test('every node of twelve names the same subscribers, owners and route', (t) 
 t.test('a node with nothing to do with a channel says that nobody is sent to, and who said so', (t) => {
   const { nodes, owners, report, isOwner } = twelve();
   const told = report(nodes.find((node) => !isOwner(node))!);
-  t.same(told, { channel: 'c', subscribers: {}, owners, route: [], lookup: { answeredBy: owners[0] } });
+  t.same(told, {
+    channel: 'c',
+    subscribers: {},
+    patterns: [],
+    owners,
+    route: [],
+    lookup: { answeredBy: owners[0] },
+  });
   t.end();
 });
 
@@ -183,6 +190,7 @@ t.test('over HTTP: three nodes, one owner of each channel, the same answer from 
       t.same(r, {
         channel,
         subscribers: { 'node-2': 1 },
+        patterns: [],
         owners: [owner],
         route: [{ nodeId: 'node-2', why: nodeId === 'node-2' ? 'subscribers here' : 'interest' }],
         lookup: nodeId === owner ? null : { answeredBy: owner },

@@ -145,7 +145,17 @@ t.test('methods of a connection', async (t) => {
   t.equal(run('return mix.websocket():unsubscribe("a")'), 'nil');
   t.match(host.subscriptions.at(-1), /- a$/);
   t.equal(run('return mix.websocket():unsubscribe()'), 'nil');
-  t.match(host.subscriptions.at(-1), /- all$/);
+  t.match(host.subscriptions.at(-1), /- every channel$/);
+  t.equal(run('return mix.websocket():psubscribe("room.*", "*")'), 'nil');
+  t.match(host.subscriptions.slice(-2), [/\+ {2}room\.\*$/, /\+ {2}\*$/], 'under names that no channel can have');
+  t.equal(run('return mix.websocket():punsubscribe("room.*")'), 'nil');
+  t.match(host.subscriptions.at(-1), /- {2}room\.\*$/);
+  t.equal(run('return mix.websocket():punsubscribe()'), 'nil');
+  t.match(host.subscriptions.at(-1), /- every pattern$/);
+  t.match(run('return mix.websocket():psubscribe(("x"):rep(256))'), /a pattern may have at most 255 bytes/);
+  host.subscribeOutcome = { ok: false, reason: 'node_limit' };
+  t.match(run('return mix.websocket():psubscribe("room.*")'), /on this node \(cluster\.maxPatterns\)/);
+  host.subscribeOutcome = { ok: true, degraded: false };
   t.match(run('return mix.websocket():subscribe("a b")'), /white space/);
   t.match(run('return mix.websocket():subscribe(("x"):rep(256))'), /at most 255 bytes/);
   t.match(run('return mix.websocket():subscribe("\\xff")'), /not valid UTF-8/);

@@ -120,6 +120,11 @@ const HERE: readonly Row[] = [
   ['return conn:subscribe("a b")', /^"/],
   ['return conn:unsubscribe("a")', 'nil'],
   ['return conn:unsubscribe()', 'nil'],
+  ['return conn:psubscribe("a.*", "*ü")', 'nil'],
+  ['return conn:psubscribe("a *")', /^"a pattern must not contain white space/],
+  ['return conn:psubscribe()', '"no pattern was named"'],
+  ['return conn:punsubscribe("a.*")', 'nil'],
+  ['return conn:punsubscribe()', 'nil'],
   ['return conn:send("sent before")', 'nil'],
   ['return conn:clear_buffer()', ''],
   [

@@ -96,8 +96,8 @@ export class FakeHost implements ScriptHost {
   unsubscribe(connection: ScriptConnection, channel: string): void {
     this.subscriptions.push(`${connection.id} - ${channel}`);
   }
-  unsubscribeAll(connection: ScriptConnection): void {
-    this.subscriptions.push(`${connection.id} - all`);
+  unsubscribeAll(connection: ScriptConnection, kind: 'channel' | 'pattern'): void {
+    this.subscriptions.push(`${connection.id} - every ${kind}`);
   }
   publish(
     channel: string,

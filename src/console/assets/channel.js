@@ -5,6 +5,7 @@ const WHY = {
   'subscribers here': 'has subscribers itself',
   interest: 'said that it has subscribers',
   lease: 'is in the answer that this node holds on lease',
+  pattern: 'has subscribers of a pattern that matches',
   'other view': 'sees other members at the moment, so it is asked to be sure',
   'no sync mark': 'has not finished telling its interest, so it is asked to be sure',
   'no owner answered': 'is a member, and no owner answered who could say more',
