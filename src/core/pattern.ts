@@ -49,11 +49,11 @@ export class Pattern {
    * the pattern.
    */
   matches(name: string): boolean {
-    const { prefix, middle, suffix, minLength } = this;
-    if (suffix === null) return name === prefix;
-    if (name.length < minLength || !name.startsWith(prefix) || !name.endsWith(suffix)) return false;
-    let at = prefix.length;
-    for (const piece of middle) {
+    const suffix = this.suffix;
+    if (suffix === null) return name === this.prefix;
+    if (name.length < this.minLength || !name.startsWith(this.prefix) || !name.endsWith(suffix)) return false;
+    let at = this.prefix.length;
+    for (const piece of this.middle) {
       const found = name.indexOf(piece, at);
       if (found < 0) return false;
       at = found + piece.length;

@@ -1,12 +1,10 @@
 /** The methods of `conn`, and `mix.connection`, `mix.websocket`, `mix.socket.tcp` that give one. Run once per VM: objects survive a reload. */
 import { isUtf8 } from 'node:buffer';
-import { channelProblem } from '../../core/channel.js';
-import type { SubscribeOutcome } from '../../core/message.js';
-import { patternName, patternProblem } from '../../core/pattern.js';
 import type { ConnectionState, Connections } from '../connection-state.js';
 import type { ScriptHost } from '../roles.js';
 import { ScriptError, type Stack } from '../stack.js';
 import type { HostFunction, MakeModule, ModuleHost } from './module.js';
+import { subscriptionMethods } from './subscription.js';
 
 /** Why a send did not happen, for scripts. */
 export const SEND_PROBLEMS = {
@@ -15,14 +13,6 @@ export const SEND_PROBLEMS = {
   closed: 'connection closed',
   refused: 'protocol_encode failed',
 } as const;
-
-const SUBSCRIBE_PROBLEMS: Readonly<Record<Extract<SubscribeOutcome, { ok: false }>['reason'], string>> = {
-  timeout: 'timeout: the mesh did not acknowledge the subscription in time',
-  not_ready: 'this node has not joined the mesh yet',
-  limit: 'too many subscriptions on this connection (maxSubscriptions)',
-  node_limit: 'too many channels or patterns on this node (cluster.maxPatterns)',
-  closed: 'connection closed',
-};
 
 const NORMAL_CLOSE = 1000;
 
@@ -57,45 +47,16 @@ export const NOT_UTF8 = 'data is not valid UTF-8: send it as "binary"';
 
 /** Methods that reach the host, by name; those over the context are in CONTEXT_LUA. */
 export function connectionMethods(
-  { stack, wait }: ModuleHost,
+  module: ModuleHost,
   connections: Connections,
   host: ScriptHost,
 ): Record<string, HostFunction> {
+  const { stack } = module;
   const problem = (L: number, text: string | null): number => {
     if (text === null) stack.pushNil(L);
     else stack.pushText(L, text);
     return 1;
   };
-  const subscribe =
-    (what: Subscribable): HostFunction =>
-    (L) => {
-      const connection = connections.at(L)?.connection;
-      const names = namesAt(stack, L, what);
-      if (typeof names === 'string') return problem(L, names);
-      if (connection === undefined || !connection.isOpen) return problem(L, SEND_PROBLEMS.closed);
-      return wait(L, (resume) => {
-        let left = names.length;
-        let failed: string | null = null;
-        const one = (outcome: SubscribeOutcome): void => {
-          if (!outcome.ok) failed ??= SUBSCRIBE_PROBLEMS[outcome.reason];
-          if (--left === 0) resume((L) => problem(L, failed));
-        };
-        for (const name of names) host.subscribe(connection, name, one);
-      });
-    };
-  const unsubscribe =
-    (what: Subscribable): HostFunction =>
-    (L) => {
-      const connection = connections.at(L)?.connection;
-      if (stack.getTop(L) === 1) {
-        if (connection !== undefined) host.unsubscribeAll(connection, what.kind);
-        return problem(L, null);
-      }
-      const names = namesAt(stack, L, what);
-      if (typeof names === 'string') return problem(L, names);
-      if (connection !== undefined) for (const name of names) host.unsubscribe(connection, name);
-      return problem(L, null);
-    };
   return {
     client_id(L) {
       connections.pushId(L);
@@ -124,39 +85,12 @@ export function connectionMethods(
       connection?.close(code, reason);
       return 0;
     },
-    subscribe: subscribe(CHANNELS),
-    unsubscribe: unsubscribe(CHANNELS),
-    psubscribe: subscribe(PATTERNS),
-    punsubscribe: unsubscribe(PATTERNS),
+    ...subscriptionMethods(module, connections, host),
     clear_buffer(L) {
       connections.at(L)?.framing?.clear();
       return 0;
     },
   };
-}
-
-/** What a connection subscribes to: channels, or patterns of them. */
-interface Subscribable {
-  readonly kind: 'channel' | 'pattern';
-  problem(text: string): string | null;
-  /** What the host calls it. */
-  name(text: string): string;
-}
-const CHANNELS: Subscribable = { kind: 'channel', problem: channelProblem, name: (channel) => channel };
-const PATTERNS: Subscribable = { kind: 'pattern', problem: patternProblem, name: patternName };
-
-/** The names of those from argument 2 on, or what is wrong with one. */
-function namesAt(stack: Stack, L: number, { kind, problem, name }: Subscribable): string[] | string {
-  const names: string[] = [];
-  const top = stack.getTop(L);
-  for (let at = 2; at <= top; at++) {
-    if (!isUtf8(stack.checkBytes(L, at))) return `${kind} #${at - 1} is not valid UTF-8`;
-    const text = stack.checkText(L, at);
-    const wrong = problem(text);
-    if (wrong !== null) return wrong;
-    names.push(name(text));
-  }
-  return names.length === 0 ? `no ${kind} was named` : names;
 }
 
 /** `mix.websocket` or `mix.socket.tcp`, whichever the server is, and `mix.connection`. */
