@@ -1,7 +1,7 @@
 /**
  * What this node wants: telling each owner of a channel that there are subscribers here, and knowing whether it knows
- * (rules 4 and 5); and telling everybody of its patterns. Level-triggered: each registration says how things are now, under a version of its own, and only the
- * acknowledgement of the latest one counts.
+ * (rules 4 and 5); and telling everybody of its patterns. Level-triggered: each registration says how things are now, under
+ * a version of its own, and only the acknowledgement of the latest one counts.
  */
 import type { Channel, Channels } from './channels.js';
 import type { Copies } from './directory.js';
