@@ -68,7 +68,12 @@ export class Mesh implements LinkEvents {
   /** Further seeds, such as the addresses that a name means now. */
   addSeeds(addresses: readonly string[]): void {
     this.of.gate.addSeeds(addresses);
-    for (const address of addresses) if (this.of.gate.needs(address)) this.of.dialer.want(address);
+    this.dialSeeds();
+  }
+
+  /** Those that may still bring something: also again, when everybody whom a joining node had met is gone. */
+  private dialSeeds(): void {
+    for (const address of this.of.gate.seedList()) if (this.of.gate.needs(address)) this.of.dialer.want(address);
   }
 
   /** Leaves politely (rule 18). `drain` is called when clients should be closed, and calls its argument when they are. */
@@ -249,6 +254,7 @@ export class Mesh implements LinkEvents {
     if (this.phase === 'left') return;
     this.ports.clock.after(this.of.tuning.watchMs, () => this.watch());
     this.of.gate.tick();
+    if (this.phase === 'joining') this.dialSeeds();
     if (this.phase !== 'ready') this.of.turn.checkSoon();
     this.of.neighbours.closeStalled();
     this.of.neighbours.relayAround();

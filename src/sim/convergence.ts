@@ -12,7 +12,9 @@ import type { Workload } from './workload.js';
 /** Why the mesh is not whole yet; null when it is. */
 export function unsettled(cluster: Cluster, ledger: Ledger, workload: Workload): string | null {
   const { nodes } = cluster;
-  const digest = nodes[0]?.mesh.digest();
+  // The last ones were killed or have left.
+  if (nodes.length === 0) return null;
+  const digest = nodes[0].mesh.digest();
   for (const node of nodes) {
     const { mesh } = node;
     if (node.stalledUntil > cluster.world.time.now) return `${node.name} is stopped`;

@@ -7,7 +7,7 @@ import type { Profile } from '../../src/sim/swarm.js';
 const SEEDS: readonly (readonly [Profile, number, readonly number[]])[] = [
   ['calm', 4, [87]],
   ['mixed', 30, [41, 68, 180, 243, 4330, 4691, 6955, 9606]],
-  ['races', 12, [67, 111, 118, 4507]],
+  ['races', 12, [67, 111, 118, 4507, 60083]],
   ['one-way', 12, [81, 91, 126, 141, 689, 2308]],
   ['four', 15, [50, 136, 211, 216, 305, 1854, 6997]],
   ['busy', 10, [18, 50, 137]],
