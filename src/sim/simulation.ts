@@ -3,6 +3,7 @@
  * and is judged. Everything it does follows from the seed.
  */
 import { DEFAULTS } from '../core/options.js';
+import { PROFILES } from '../core/profiles.js';
 import type { RuleName } from '../core/rules.js';
 import { InvariantError } from '../errors.js';
 import { Bounds } from './bounds.js';
@@ -226,13 +227,12 @@ export class Simulation {
     });
   }
 
-  /** No look-up can take longer than it may for the network's slowness alone. */
+  /** Neither a look-up nor a probe can take longer than it may for the network's slowness alone: nobody looks dead who is not. */
   private isQuick(): boolean {
-    const { minMs, jitterMs, slowShare, spread } = this.swarm.latency;
-    return (
-      slowShare === 0 &&
-      2 * spread * (minMs + 10 * jitterMs) < (this.swarm.tuning.lookupGiveUpMs ?? DEFAULTS.lookupGiveUpMs)
-    );
+    const { latency, tuning } = this.swarm;
+    const { lookupGiveUpMs, profile } = { ...DEFAULTS, ...tuning };
+    const roundTripMs = 2 * latency.spread * (latency.minMs + 10 * latency.jitterMs);
+    return latency.slowShare === 0 && roundTripMs < Math.min(lookupGiveUpMs, PROFILES[profile].probeTimeoutMs);
   }
 
   outcome(): Outcome {
