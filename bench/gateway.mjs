@@ -1,48 +1,14 @@
 /** Claim: delivery by the gateway alone costs hardly more than bare uWebSockets.js. 500 subscribers, 64 bytes, saturated. */
-
-import { payloadOf } from './clients/payload.mjs';
-import { BINARY, frame, RawClient } from './clients/websocket.mjs';
-import { measure, quick, report } from './lib/compare.mjs';
-import { Audience, saturate } from './lib/fanout.mjs';
+import { measure, report } from './lib/compare.mjs';
 import { startScript } from './lib/process.mjs';
+import { fanOut } from './lib/scenarios.mjs';
+import { plainSystem, startBare } from './systems/bare.mjs';
 
-const SUBSCRIBERS = 500;
-const WINDOW = 512;
+const startGateway = async () =>
+  plainSystem('the gateway alone', await startScript(new URL('./servers/gateway.mjs', import.meta.url)));
 
-async function run(script) {
-  const { server, port } = await startScript(new URL(script, import.meta.url));
-  const audience = await Audience.open(SUBSCRIBERS, { port }, subscribe);
-  const publisher = await RawClient.open({ port });
-  const payload = payloadOf(64);
-  let batch = [];
-  const result = await saturate({
-    audience,
-    window: WINDOW,
-    seconds: quick ? 1.5 : 4,
-    servers: [server],
-    publish: (n) => batch.push(frame(payload.number(n), BINARY)),
-    flush() {
-      publisher.write(Buffer.concat(batch));
-      batch = [];
-    },
-  });
-  audience.close();
-  await server.stop();
-  return result;
-}
-
-function subscribe(client) {
-  return new Promise((resolve) => {
-    client.onMessage = resolve;
-    client.send('s c');
-  });
-}
-
-console.log(`gateway: ${SUBSCRIBERS} subscribers of one channel, 64 bytes, ${WINDOW} messages under way`);
-const { bare, gateway } = await measure({
-  bare: () => run('./servers/bare.mjs'),
-  gateway: () => run('./servers/gateway.mjs'),
-});
+console.log('gateway: 500 subscribers of one channel, 64 bytes, 512 messages under way');
+const { bare, gateway } = await measure({ bare: () => fanOut(startBare), gateway: () => fanOut(startGateway) });
 report({
   claim: 'gateway alone, fan-out to 500 subscribers, against bare uWebSockets.js',
   ours: gateway['deliveries/CPU s'],
@@ -50,3 +16,4 @@ report({
   ratio: gateway['deliveries/CPU s'] / bare['deliveries/CPU s'],
   unit: 'deliveries per CPU second',
 });
+process.exit();

@@ -27,7 +27,7 @@ export class SimulatedMesh {
       if (lane === 'control') this.controlFrames += frames.length;
     };
     const events = {
-      delivered: (_node, _message, subscribers) => ({ success: subscribers.size, fail: 0 }),
+      delivered: (_node, _message, { subscribers }) => ({ success: subscribers.size, fail: 0 }),
       gap() {},
       heard() {},
       ready() {},

@@ -32,7 +32,7 @@ const { port } = await gateway.listenWebSocket(
     handshake: (_connection, _request, done) => done({ accept: true }),
     message(connection, data, binary) {
       if (binary) {
-        gateway.sockets.deliver(audience, { channel: 'c', data: data.slice(), binary: false });
+        gateway.sockets.deliver(audience, { channel: 'c', data: data.slice(data[0] + 1), binary: false });
         return;
       }
       audience.subscribers.add(connection);
