@@ -180,7 +180,11 @@ export class Neighbours {
 
   /** Members that could not be reached for a while are reached through somebody else; the lower node id sees to it (rule 15). */
   relayAround(): void {
-    const { peers, sessions } = this.of;
+    const { dialer, peers, sessions } = this.of;
+    // A detour is for as long as there is no direct way.
+    for (const { session, record, nodeId } of peers.inView) {
+      if (session !== null && session.relayedBy !== null && peers.selfId < nodeId) dialer.want(record.address);
+    }
     const limit = this.ports.clock.now() - this.limits.relayAfterMs;
     const thirds = peers.inView.filter((peer) => peer.session !== null && peer.session.relayedBy === null);
     if (thirds.length === 0) return;
