@@ -36,3 +36,7 @@ t.test('the same seed twice gives the same trace, another seed another', async (
   for (const seed of [1, 2, 3]) t.equal(runSeed(seed).hash, runSeed(seed).hash);
   t.not(runSeed(1).hash, runSeed(2).hash);
 });
+
+t.test('a detour through a third node ends when there is a direct way again (seed 8255, with patterns)', async (t) => {
+  t.same(runSeed(8255).breaches, []);
+});
