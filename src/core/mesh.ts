@@ -60,7 +60,7 @@ export class Mesh implements LinkEvents {
     this.of.router.start();
     this.of.canaries.start();
     this.of.dialer.start();
-    for (const seed of seeds) this.of.dialer.want(seed);
+    this.dialSeeds();
     this.watch();
     this.of.turn.checkSoon();
   }

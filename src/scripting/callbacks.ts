@@ -157,11 +157,7 @@ export class Callbacks {
     const { reloader, scheduler, vm } = this.parts;
     scheduler.later(() => {
       if (!reloader.running.defines('on_gap')) return;
-      this.start(null, 'gap', this.ended, (L) => {
-        if (channel === null) vm.stack.pushNil(L);
-        else vm.stack.pushText(L, channel);
-        return 1;
-      });
+      this.start(null, 'gap', this.ended, (L) => vm.stack.pushTextOrNil(L, channel));
     });
   }
 
@@ -215,8 +211,7 @@ export class Callbacks {
       this.start(state, 'closed', ended, (L) => {
         const { stack } = this.parts.vm;
         stack.pushText(L, state.connection.id);
-        if (pending.error === null) stack.pushNil(L);
-        else stack.pushText(L, pending.error);
+        stack.pushTextOrNil(L, pending.error);
         return 2;
       });
     }

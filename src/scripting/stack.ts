@@ -216,6 +216,12 @@ export class Stack {
     this.lua.lua_pushlstring(L, pointer, length);
     this.tidy();
   }
+  /** Pushes text, or nil for null: how functions of Lua tell a problem, or that there is none. Returns 1, the number of results. */
+  pushTextOrNil(L: number, text: string | null): 1 {
+    if (text === null) this.pushNil(L);
+    else this.pushText(L, text);
+    return 1;
+  }
   /** Pushes a whole JavaScript number as a Lua integer. */
   pushCount(L: number, count: number): void {
     this.lua.lua_pushinteger(L, BigInt(count));

@@ -121,6 +121,18 @@ export class MeshNet {
     this.clock.advance(ms);
   }
 
+  /** A cluster of 12 in which the first of these nodes published often enough for a lease; neither owns the channel. */
+  leased(channel: string): readonly TestNode[] {
+    const nodes = this.cluster(12);
+    const { owners } = nodes[0].mesh.explain(channel);
+    const others = nodes.filter((node) => !owners.includes(node.name));
+    for (let i = 0; i < 10; i++) {
+      others[0].publish(channel, `${i}`);
+      this.run(20);
+    }
+    return others;
+  }
+
   /** kill -9: the host answers for it with resets and refusals. */
   kill(node: TestNode): void {
     node.alive = false;

@@ -28,13 +28,7 @@ t.test(
 
 t.test('a subscriber that comes while a lease is held is in it before its subscribe is acknowledged', async (t) => {
   const net = new MeshNet();
-  const nodes = net.cluster(12);
-  const { owners } = nodes[0].mesh.explain('hot');
-  const [publisher, other] = nodes.filter((node) => !owners.includes(node.name));
-  for (let i = 0; i < 10; i++) {
-    publisher.publish('hot', `${i}`);
-    net.run(20);
-  }
+  const [publisher, other] = net.leased('hot');
   t.equal(publisher.mesh.counts().leasesHeld, 1);
   const sub = other.subscribe('hot');
   while (sub.outcome === null) net.run(0.25);
@@ -50,13 +44,7 @@ t.test(
   'a lease holder that dies while a subscribe waits for it delays that subscribe to the end of the lease',
   async (t) => {
     const net = new MeshNet({ leaseMs: 1000, leaseGraceMs: 100 });
-    const nodes = net.cluster(12);
-    const { owners } = nodes[0].mesh.explain('hot');
-    const [publisher, other] = nodes.filter((node) => !owners.includes(node.name));
-    for (let i = 0; i < 10; i++) {
-      publisher.publish('hot', `${i}`);
-      net.run(20);
-    }
+    const [publisher, other] = net.leased('hot');
     publisher.alive = false;
     const sub = other.subscribe('hot');
     net.run(500);

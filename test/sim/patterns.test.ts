@@ -8,6 +8,7 @@ import { patternName } from '../../src/core/pattern.js';
 import type { RuleName } from '../../src/core/rules.js';
 import { flagsOf, runSeed } from '../../src/sim/run.js';
 import type { Profile, Swarm } from '../../src/sim/swarm.js';
+import { needed } from './needed.js';
 import { Stage } from './stage.js';
 
 const SEEDS: readonly (readonly [Profile, number])[] = [
@@ -35,15 +36,6 @@ const TUNING: Swarm['tuning'] = { profile: 'local', replicateAllUpTo: 0, replica
 
 function mesh(nodes: number, without: RuleName | undefined): Stage {
   return new Stage({ nodes, tuning: TUNING }, without).ready().run(100);
-}
-
-function needed(rule: RuleName, title: string, story: (without?: RuleName) => Stage): void {
-  t.test(`${title} (without: ${rule})`, async (t) => {
-    t.strictSame(story().end(), [], 'with all rules nothing is broken');
-    const stage = story(rule);
-    t.not(stage.end().length, 0, 'without it something is');
-    t.comment(stage.breaches[0]);
-  });
 }
 
 needed(

@@ -52,11 +52,6 @@ export function connectionMethods(
   host: ScriptHost,
 ): Record<string, HostFunction> {
   const { stack } = module;
-  const problem = (L: number, text: string | null): number => {
-    if (text === null) stack.pushNil(L);
-    else stack.pushText(L, text);
-    return 1;
-  };
   return {
     client_id(L) {
       connections.pushId(L);
@@ -70,10 +65,10 @@ export function connectionMethods(
       const connection = connections.at(L)?.connection;
       const binary = isBinary(stack, L, 3);
       const payload = stack.checkView(L, 2);
-      if (connection === undefined) return problem(L, SEND_PROBLEMS.closed);
-      if (!binary && connection.protocol === 'websocket' && !isText(payload)) return problem(L, NOT_UTF8);
+      if (connection === undefined) return stack.pushTextOrNil(L, SEND_PROBLEMS.closed);
+      if (!binary && connection.protocol === 'websocket' && !isText(payload)) return stack.pushTextOrNil(L, NOT_UTF8);
       const outcome = connection.send(payload, binary);
-      return problem(L, outcome === 'sent' ? null : SEND_PROBLEMS[outcome]);
+      return stack.pushTextOrNil(L, outcome === 'sent' ? null : SEND_PROBLEMS[outcome]);
     },
     close(L) {
       const connection = connections.at(L)?.connection;

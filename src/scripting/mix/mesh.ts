@@ -31,13 +31,13 @@ export function mesh(host: ScriptHost): MakeModule {
       'mix.mesh.publish_nowait'(L) {
         const asked = readPublish(stack, L);
         const problem = typeof asked === 'string' ? asked : host.publish(asked.to, asked.payload, asked.binary, null);
-        return answer(stack, L, problem);
+        return stack.pushTextOrNil(L, problem);
       },
       'mix.mesh.send'(L) {
         const asked = read(stack, L);
-        if (typeof asked === 'string') return answer(stack, L, asked);
+        if (typeof asked === 'string') return stack.pushTextOrNil(L, asked);
         return wait(L, (resume) => {
-          host.send(asked.to, asked.payload, asked.binary, (problem) => resume((L) => answer(stack, L, problem)));
+          host.send(asked.to, asked.payload, asked.binary, (problem) => resume((L) => stack.pushTextOrNil(L, problem)));
         });
       },
     },
@@ -50,12 +50,6 @@ function refuse(stack: Stack, L: number, problem: string): 3 {
   stack.pushCount(L, 0);
   stack.pushText(L, problem);
   return 3;
-}
-
-function answer(stack: Stack, L: number, problem: string | null): 1 {
-  if (problem === null) stack.pushNil(L);
-  else stack.pushText(L, problem);
-  return 1;
 }
 
 /** (receiver, data [, type]) */

@@ -45,24 +45,19 @@ export function subscriptionMethods(
   connections: Connections,
   host: ScriptHost,
 ): Record<string, HostFunction> {
-  const answer = (L: number, problem: string | null): number => {
-    if (problem === null) stack.pushNil(L);
-    else stack.pushText(L, problem);
-    return 1;
-  };
   const subscribe =
     (what: Subscribable): HostFunction =>
     (L) => {
       const connection = connections.at(L)?.connection;
       const names = namesAt(stack, L, what);
-      if (typeof names === 'string') return answer(L, names);
-      if (connection === undefined || !connection.isOpen) return answer(L, SUBSCRIBE_PROBLEMS.closed);
+      if (typeof names === 'string') return stack.pushTextOrNil(L, names);
+      if (connection === undefined || !connection.isOpen) return stack.pushTextOrNil(L, SUBSCRIBE_PROBLEMS.closed);
       return wait(L, (resume) => {
         let left = names.length;
         let failed: string | null = null;
         const one = (outcome: SubscribeOutcome): void => {
           if (!outcome.ok) failed ??= SUBSCRIBE_PROBLEMS[outcome.reason];
-          if (--left === 0) resume((L) => answer(L, failed));
+          if (--left === 0) resume((L) => stack.pushTextOrNil(L, failed));
         };
         for (const name of names) host.subscribe(connection, name, one);
       });
@@ -73,12 +68,12 @@ export function subscriptionMethods(
       const connection = connections.at(L)?.connection;
       if (stack.getTop(L) === 1) {
         if (connection !== undefined) host.unsubscribeAll(connection, what.kind);
-        return answer(L, null);
+        return stack.pushTextOrNil(L, null);
       }
       const names = namesAt(stack, L, what);
-      if (typeof names === 'string') return answer(L, names);
+      if (typeof names === 'string') return stack.pushTextOrNil(L, names);
       if (connection !== undefined) for (const name of names) host.unsubscribe(connection, name);
-      return answer(L, null);
+      return stack.pushTextOrNil(L, null);
     };
   return {
     subscribe: subscribe(CHANNELS),
