@@ -5,7 +5,7 @@
  *
  *   node bench/detection.mjs [--quick]
  */
-import { quick } from './lib/compare.mjs';
+import { lower, quick } from './lib/compare.mjs';
 import { using } from './lib/scenarios.mjs';
 import { startLumesh } from './systems/lumesh.mjs';
 
@@ -73,7 +73,7 @@ function notice(nodes, profile) {
 
 const local = await notice(5, 'local');
 const lan = await notice(10, 'lan');
-const claim = (text, ours, baseline) => ({ claim: text, ours, baseline, ratio: baseline / ours, unit: 'ms' });
+const claim = (text, ours, baseline) => lower(text, ours, baseline, 'ms');
 console.log(
   JSON.stringify([
     claim('kill -9, profile local, 5 nodes: gone from every view (aim: under 1 s)', local.killed, 1000),

@@ -2,7 +2,7 @@
  * Claim D: 200 messages per second from node 1 to 100 subscribers on node 2: the 99th percentile is no worse than NATS'. Bare
  * uWebSockets.js, one process that does both, shows what the way over a second node adds.
  */
-import { measure, quick } from './lib/compare.mjs';
+import { lower, measure, quick } from './lib/compare.mjs';
 import { latency } from './lib/scenarios.mjs';
 import { startBare } from './systems/bare.mjs';
 import { startLumesh } from './systems/lumesh.mjs';
@@ -18,8 +18,7 @@ const medians = await measure(sides, { rounds: quick ? 1 : 5 });
 const claim = (part, name, other) => {
   const text = `D: ${part} of delivery time across two nodes, against ${name}`;
   if (!other) return { claim: text, missing: 'nats-server is not installed' };
-  const [ours, baseline] = [medians.lumesh[PARTS[part]], other[PARTS[part]]];
-  return { claim: text, ours, baseline, ratio: baseline / ours, unit: 'ms (ratio above 1: lumesh is faster)' };
+  return lower(text, medians.lumesh[PARTS[part]], other[PARTS[part]], 'ms (ratio above 1: lumesh is faster)');
 };
 console.log(
   JSON.stringify([

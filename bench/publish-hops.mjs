@@ -7,7 +7,7 @@
  *
  * Virtual time: only the number of trips counts, not the speed of this machine.
  */
-import { median, quick } from './lib/compare.mjs';
+import { lower, median, quick } from './lib/compare.mjs';
 import { SimulatedMesh } from './lib/simulated.mjs';
 
 const LINK_MS = 1;
@@ -59,7 +59,7 @@ function claim(text, trips, aim) {
   const spread = [...shares].sort().map(([trip, count]) => `${trip}: ${((100 * count) / trips.length).toFixed(1)} %`);
   const ours = median(trips);
   console.log(`  ${text}: median ${ours} round trips   (${spread.join(', ')})`);
-  return { claim: text, ours, baseline: aim, ratio: aim / ours, unit: 'round trips' };
+  return lower(text, ours, aim, 'round trips');
 }
 
 console.log(

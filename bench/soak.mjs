@@ -2,7 +2,7 @@
  * Claim I: ten minutes (BENCH_SOAK_SECONDS) of traffic with clients that come and go: memory and latency at the end are what
  * they were after the first fifth.
  */
-import { median } from './lib/compare.mjs';
+import { lower, median } from './lib/compare.mjs';
 import { answeredAll, converse, talker } from './lib/traffic.mjs';
 import { startLumesh } from './systems/lumesh.mjs';
 
@@ -36,16 +36,8 @@ const early = parts.slice(fifth, 2 * fifth);
 const late = parts.slice(-fifth);
 const memory = (some) => median(some.map(({ megabytes }) => megabytes));
 const p99 = (some) => median(some.map((part) => part.p99));
-const claim = (what, of, unit) => {
-  const [ours, baseline] = [of(late), of(early)];
-  return {
-    claim: `I: ${what} at the end of a soak with churn, against the second fifth of it`,
-    ours,
-    baseline,
-    ratio: baseline / ours,
-    unit,
-  };
-};
+const claim = (what, of, unit) =>
+  lower(`I: ${what} at the end of a soak with churn, against the second fifth of it`, of(late), of(early), unit);
 console.log(
   JSON.stringify([
     claim('memory', memory, 'MB (ratio 1: flat)'),

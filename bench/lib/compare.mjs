@@ -46,6 +46,9 @@ export function report({ claim, ours, baseline, ratio, unit, ...more }) {
   console.log(JSON.stringify({ claim, ours, baseline, ratio, unit, ...more }));
 }
 
+/** A claim in which less is better, for `report` and for lists of claims. */
+export const lower = (claim, ours, baseline, unit) => ({ claim, ours, baseline, ratio: baseline / ours, unit });
+
 /** Ends a benchmark whose other side is not on this machine. */
 export function absent(claim, reason) {
   console.log(JSON.stringify({ claim, missing: reason }));
