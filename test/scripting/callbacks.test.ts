@@ -173,6 +173,31 @@ t.test('methods of a connection', async (t) => {
   t.same(host.errors, []);
 });
 
+t.test('a closed connection takes no subscription, and has none that could not be ended', async (t) => {
+  const { script, connect, say, host } = await lab(
+    t,
+    `local gone
+     function on_message(msg)
+       gone = gone or mix.websocket()
+       print(gone[msg.data](gone, "a"), gone[msg.data](gone, "a b"))
+     end`,
+  );
+  const [closes, asks] = [connect('1'), connect('2')];
+  say(closes, 'unsubscribe');
+  script.closed(closes, null);
+  for (const method of ['subscribe', 'psubscribe', 'unsubscribe', 'punsubscribe']) {
+    host.subscriptions.length = 0;
+    say(asks, method);
+    const kind = method.startsWith('p') ? 'pattern' : 'channel';
+    const outcome = method.includes('un') ? 'nil' : 'connection closed';
+    t.equal(
+      host.lines.at(-1)?.message,
+      `${outcome}\ta ${kind} must not contain white space or control characters: "a b"`,
+    );
+    t.same(host.subscriptions, [], 'nothing is asked of the mesh');
+  }
+});
+
 t.test('another connection of this node is reached by its id', async (t) => {
   const { connect, say } = await lab(t, 'function on_message(msg) mix.connection(msg.data):send("hello") end');
   const [one, two] = [connect('1'), connect('2')];
