@@ -2,9 +2,9 @@
 
 import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { MeshError } from '../errors.js';
+import { listenOn, openPort } from '../port.js';
 
 export interface ListenerOptions {
   readonly bind: string;
@@ -16,9 +16,6 @@ export interface ListenerOptions {
   /** Puts the routes on an app. */
   route(app: TemplatedApp): void;
 }
-
-const EXCLUSIVE = 1;
-const SHARED = 0;
 
 export class Listener {
   /** Apps of earlier certificates still serve the connections that they accepted. */
@@ -32,17 +29,24 @@ export class Listener {
     return this.options.tls.cert !== '';
   }
 
+  /** Opens the port; a MeshError says why it could not. */
   async listen(): Promise<void> {
     const { bind, port } = this.options;
-    this.port = this.open(port === 0 ? await freePort(bind) : port);
+    const app = this.createApp();
+    try {
+      this.port = await openPort(bind, port, (free) => this.open(app, free));
+    } catch (error) {
+      throw new MeshError('invalid_argument', `api.port: ${(error as Error).message}`);
+    }
   }
 
   /** Takes new certificates for new connections. Throws, and keeps the old ones, when the files are not usable. */
   reloadTls(): void {
     if (!this.secure || this.socket === null) return;
-    checkCertificate(this.options.tls);
+    const app = this.createApp();
     this.stop();
-    this.port = this.open(this.port);
+    if (!this.open(app, this.port))
+      throw new MeshError('internal', `api.port: ${this.port} was lost while its certificate was replaced`);
   }
 
   /** No new connections from here on. */
@@ -57,42 +61,20 @@ export class Listener {
     this.apps.length = 0;
   }
 
-  private open(port: number): number {
-    const { bind, tls, sharePort } = this.options;
+  private createApp(): TemplatedApp {
+    const { tls } = this.options;
+    // The library ends the process over files it can't use, so they are checked first.
     if (this.secure) checkCertificate(tls);
     const app = this.secure ? uWS.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uWS.App();
     this.options.route(app);
-    let bound = 0;
-    const listen = app.listen as unknown as (
-      host: string,
-      port: number,
-      options: number,
-      done: (socket: us_listen_socket | false) => void,
-    ) => void;
-    listen.call(app, bind, port, sharePort ? SHARED : EXCLUSIVE, (socket) => {
-      if (socket === false) return;
-      this.socket = socket;
-      bound = uWS.us_socket_local_port(socket);
-    });
-    if (bound === 0) {
-      const text = `api.port: cannot listen on ${bind}:${port}; the port is taken, or the address is not of this machine. Free it, or set api.port`;
-      throw new MeshError('invalid_argument', text);
-    }
-    this.apps.push(app);
-    return bound;
+    return app;
   }
-}
 
-/** uWebSockets.js can take a free port itself, but not listen on it a second time, which new certificates need. */
-function freePort(bind: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', (error) => reject(new MeshError('invalid_argument', `api.bind: ${error.message}`)));
-    probe.listen(0, bind, () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
+  private open(app: TemplatedApp, port: number): boolean {
+    this.socket = listenOn(app, this.options.bind, port, this.options.sharePort);
+    if (this.socket !== null) this.apps.push(app);
+    return this.socket !== null;
+  }
 }
 
 /** Throws an error that names the files when they are no certificate with its key. */

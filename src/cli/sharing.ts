@@ -3,7 +3,6 @@
  * members of the mesh; the first keeps the peer and gRPC ports of the configuration and is the others' seed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/schema.js';
 import { CommandError, EXIT } from './exit.js';
@@ -28,12 +27,11 @@ export async function startSharing(
     for (const child of children) child.kill('SIGHUP');
   });
   try {
-    const ports = await sharedPorts(config);
-    const first = launch(options, ports);
+    const first = launch(options, []);
     children.push(first);
     const { addresses } = await ready(first);
     for (let i = 2; i <= options.workers; i++) {
-      children.push(launch(options, [...ports, ...flagsOf(i, addresses, config)]));
+      children.push(launch(options, flagsOf(i, addresses, config)));
     }
     await Promise.all(children.slice(1).map(ready));
     print(`${options.workers} nodes share ${addresses.clients.join(', ')} and ${addresses.api}`);
@@ -46,32 +44,21 @@ export async function startSharing(
     throw new CommandError(failed ?? EXIT.refused, 'a node ended with an error; its log says why');
 }
 
-/** Settings for the shared ports that the configuration leaves to chance: the kernel shares only a port that is named. */
-async function sharedPorts({ api, servers }: Config): Promise<string[]> {
-  const wanted = [['api.port', api.port], ...servers.map(({ port }, i) => [`servers.${i}.port`, port])] as const;
-  const open = wanted.filter(([, port]) => port === 0);
-  return Promise.all(open.map(async ([path]) => `${path}=${await freePort()}`));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-/** What differs for the i-th node: its name, and its own ports for peers and gRPC. */
+/** What differs for the i-th node: its name, and its own ports for peers and gRPC; where the first one chose a port, it joins it there. */
 function flagsOf(i: number, first: Report['addresses'], config: Config): string[] {
   return [
     `node.id=${config.node.id || first.id}.${i}`,
     'cluster.port=0',
     'cluster.advertise=',
     `cluster.seeds=${first.peers}`,
+    `api.port=${portOf(first.api)}`,
     'api.grpcPort=0',
+    ...first.clients.map((address, k) => `servers.${k}.port=${portOf(address)}`),
   ];
+}
+
+function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(':') + 1);
 }
 
 function launch(options: StartOptions, flags: readonly string[]): ChildProcess {

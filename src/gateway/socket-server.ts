@@ -4,10 +4,10 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { ServerConfig } from '../config/schema.js';
 import type { Cancel } from '../core/ports.js';
 import { MeshError } from '../errors.js';
+import { portError } from '../port.js';
 import { certificateOf } from './certificate.js';
 import { sweepIdle } from './idle.js';
 import { type ServerOptions, Shared } from './limits.js';
-import { portError } from './port.js';
 import type { SocketScript } from './roles.js';
 import { SocketConnection } from './socket-connection.js';
 

@@ -15,12 +15,12 @@ import uWS, {
 import type { ServerConfig } from '../config/schema.js';
 import type { Cancel } from '../core/ports.js';
 import { MeshError } from '../errors.js';
+import { listenOn, openPort } from '../port.js';
 import { certificateOf } from './certificate.js';
 import { RESTART } from './close.js';
 import { Handshake, refuse, remoteAddressOf, requestOf } from './handshake.js';
 import { SWEEPS, sweepIdle } from './idle.js';
 import { type ServerOptions, Shared } from './limits.js';
-import { portError } from './port.js';
 import type { WebSocketScript } from './roles.js';
 import { type Attached, WebSocketConnection } from './websocket-connection.js';
 
@@ -28,11 +28,6 @@ import { type Attached, WebSocketConnection } from './websocket-connection.js';
 const PAYLOAD_SLACK = 4 * 1024 * 1024;
 /** uWebSockets.js' own timer, the last resort for a closed client that never takes its last bytes: its longest setting. */
 const NATIVE_IDLE_MAX = 960;
-
-/** The listen call as the library has it; its types lack the form with both host and options. */
-type Listen = (host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void) => void;
-const SHARED_PORT = 0;
-const EXCLUSIVE_PORT = 1;
 
 export class WebSocketServer {
   readonly protocol = 'websocket';
@@ -67,18 +62,11 @@ export class WebSocketServer {
 
   /** Opens the port; a MeshError says why it could not. */
   async open(): Promise<void> {
-    const { bind } = this.config;
-    if (!this.listen()) throw await portError(bind, this.port);
+    this.port = await openPort(this.config.bind, this.config.port, (port) => this.listen(port));
   }
 
-  private listen(): boolean {
-    const { config, options } = this;
-    const listen = this.app.listen.bind(this.app) as unknown as Listen;
-    // Calls back before it returns.
-    listen(config.bind, this.port, options.share ? SHARED_PORT : EXCLUSIVE_PORT, (socket) => {
-      this.listening = socket || null;
-    });
-    if (this.listening !== null) this.port = uWS.us_socket_local_port(this.listening as never);
+  private listen(port: number): boolean {
+    this.listening = listenOn(this.app, this.config.bind, port, this.options.share);
     return this.listening !== null;
   }
 
@@ -167,7 +155,7 @@ export class WebSocketServer {
     this.app = this.createApp();
     uWS.us_listen_socket_close(before.listening);
     this.listening = null;
-    if (!this.listen())
+    if (!this.listen(this.port))
       throw new MeshError('internal', `port ${this.port} was lost while its certificate was replaced`);
     this.replaced.push(before.app);
     this.closeDeserted();

@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import type { ServerConfig } from '../../src/config/schema.js';
-import { claimPort } from '../ports.js';
 import { CONFIG, setup, TestAudience, turn } from './harness.js';
 
 const certificates = join(dirname(fileURLToPath(import.meta.url)), 'certificates');
@@ -36,7 +35,7 @@ for (const protocol of ['websocket', 'socket'] as const) {
     const config: ServerConfig = {
       ...CONFIG,
       protocol,
-      port: await claimPort(),
+      port: 0,
       tls: { cert: join(folder, 'cert.pem'), key: join(folder, 'cert.key') },
     };
     const { port } =
@@ -63,7 +62,7 @@ t.test('a channel reaches clients that came before and after a certificate was r
   const { gateway, script } = setup();
   t.teardown(() => gateway.close());
   const tls = { cert: join(folder, 'cert.pem'), key: join(folder, 'cert.key') };
-  const { port } = await gateway.listenWebSocket({ ...CONFIG, port: await claimPort(), tls }, script);
+  const { port } = await gateway.listenWebSocket({ ...CONFIG, port: 0, tls }, script);
   const received: string[] = [];
   const open = () =>
     new Promise<void>((resolve) => {
