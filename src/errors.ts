@@ -25,7 +25,12 @@ export const ERRORS = {
   },
   already_consuming: { code: 202, status: 400, grpc: 'FAILED_PRECONDITION', cure: 'Send queue.unpop first.' },
   cancel_failed: { code: 203, status: 400, grpc: 'FAILED_PRECONDITION', cure: 'Send queue.pop first.' },
-  call_failed: { code: 301, status: 404, grpc: 'NOT_FOUND', cure: 'The connection is gone; forget its client id.' },
+  call_failed: {
+    code: 301,
+    status: 404,
+    grpc: 'NOT_FOUND',
+    cure: 'The connection is gone: forget its client id; or it refused: the text says why.',
+  },
   send_failed: { code: 401, status: 404, grpc: 'NOT_FOUND', cure: 'The connection is gone or too slow.' },
   internal: { code: 500, status: 500, grpc: 'INTERNAL', cure: 'A bug: please report it with the log lines around it.' },
 } as const;

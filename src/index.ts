@@ -11,7 +11,7 @@ import { largestPayload } from './config/rules.js';
 import type { Config } from './config/schema.js';
 import { channelProblem } from './core/channel.js';
 import type { Message, PublishResult } from './core/message.js';
-import { patternName, patternProblem } from './core/pattern.js';
+import { CHANNELS, PATTERNS, type Subscribable } from './core/subscribable.js';
 import { MeshError } from './errors.js';
 import { type Addresses, createNodeFrom, type RunningNode } from './node.js';
 
@@ -89,30 +89,22 @@ function wrap(running: RunningNode, maxBytes: number): LumeshNode {
           else reject(new MeshError('send_failed', outcome.text));
         });
       }),
-    subscribe: async (channel, received) => {
-      check(channelProblem(channel));
-      return subscribe(running, channel, channel, received);
-    },
-    psubscribe: async (pattern, received) => {
-      check(patternProblem(pattern));
-      return subscribe(running, pattern, patternName(pattern), received);
-    },
+    subscribe: (channel, received) => subscribe(running, CHANNELS, channel, received),
+    psubscribe: (pattern, received) => subscribe(running, PATTERNS, pattern, received),
     close: () => running.close(),
   };
 }
 
-function check(problem: string | null): void {
-  if (problem !== null) throw new MeshError('invalid_argument', problem);
-}
-
-/** `name`: what the mesh calls the channel or pattern. */
 function subscribe(
   { mesh }: RunningNode,
-  channel: string,
-  name: string,
+  what: Subscribable,
+  text: string,
   received: (message: Received) => void,
 ): Promise<Subscription> {
   return new Promise((resolve, reject) => {
+    const problem = what.problem(text);
+    if (problem !== null) return reject(new MeshError('invalid_argument', problem));
+    const name = what.name(text);
     const subscriber = {
       id: mesh.newClientId(),
       take(message: Message): boolean {
@@ -129,7 +121,7 @@ function subscribe(
       },
     };
     mesh.subscribe(subscriber, name, (outcome) => {
-      if (outcome.ok) return resolve({ channel, close: () => void mesh.unsubscribe(subscriber, name) });
+      if (outcome.ok) return resolve({ channel: text, close: () => void mesh.unsubscribe(subscriber, name) });
       mesh.unsubscribe(subscriber, name);
       reject(new MeshError('not_ready', `the mesh did not acknowledge the subscribe: ${outcome.reason}`));
     });

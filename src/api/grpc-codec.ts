@@ -22,6 +22,7 @@ const CHANNEL = 0x0a;
 const DATA = 0x12;
 const BINARY = 0x18;
 const ID = 0x20;
+const PATTERN = 0x22;
 const SUCCESS = 0x08;
 const FAIL = 0x10;
 const UNCONFIRMED = 0x1a;
@@ -79,11 +80,12 @@ export function encodeReply(id: Uint8Array, error: MeshError | null, result: Pub
   return Buffer.concat(parts);
 }
 
-/** A Message for a subscribed back end. */
-export function encodeMessage({ channel, data, binary }: Message): Buffer {
+/** A Message for a subscribed back end; `pattern`: by which it came, null when by its channel. */
+export function encodeMessage({ channel, data, binary }: Message, pattern: string | null): Buffer {
   const parts = [field(CHANNEL, Buffer.from(channel))];
   if (data.length > 0) parts.push(field(DATA, data));
   if (binary) parts.push(Buffer.from([BINARY, 1]));
+  if (pattern !== null) parts.push(field(PATTERN, Buffer.from(pattern)));
   return Buffer.concat(parts);
 }
 

@@ -8,6 +8,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { ApiConfig } from '../config/schema.js';
+import { CHANNELS, PATTERNS } from '../core/subscribable.js';
 import { MeshError } from '../errors.js';
 import { BackEnd } from './back-end.js';
 import { FramedWriter, serializeBatch } from './framed-writer.js';
@@ -39,6 +40,7 @@ interface SendRequest {
 }
 interface SubscribeRequest {
   readonly channels: readonly string[];
+  readonly patterns: readonly string[];
 }
 
 const PROTOS = ['lumesh.proto', 'health.proto'].map((name) =>
@@ -186,7 +188,7 @@ export class GrpcApi {
   }
 
   private subscribe(call: ServerWritableStream<Read<SubscribeRequest>, unknown>): void {
-    const { backplane, operations, limits, gate } = this.shell;
+    const { backplane, limits, gate } = this.shell;
     const refused = call.request === null ? invalid('the message is no SubscribeRequest') : this.refusal(call, 'read');
     const end = (error: MeshError): void => {
       gate.failed(error);
@@ -203,14 +205,14 @@ export class GrpcApi {
       setImmediate(() => backEnd.unsubscribeAll());
       end(error);
     };
-    const backEnd = new BackEnd(backplane, operations, (message) => {
+    const backEnd = new BackEnd(backplane, (message, pattern) => {
       if (over) return false;
       if (writer.waiting > limits.maxBackpressureBytes) {
         backplane.meter.count('drops_total', 1, 'slow_back_end');
         close(new MeshError('overloaded', 'this stream was not read fast enough (api.maxBackpressureBytes)'));
         return false;
       }
-      writer.add(encodeMessage(message));
+      writer.add(encodeMessage(message, pattern));
       return true;
     });
     this.subscribed.set(call, close);
@@ -219,11 +221,17 @@ export class GrpcApi {
       this.subscribed.delete(call);
       backEnd.unsubscribeAll();
     });
-    backEnd.subscribe(call.request.channels, (error) => {
+    const { channels, patterns } = call.request;
+    let waiting = 2;
+    const known = (error: MeshError | null): void => {
       if (over) return;
-      if (error === null) call.sendMetadata(new grpc.Metadata());
-      else close(error);
-    });
+      if (error !== null) close(error);
+      else if (--waiting === 0) call.sendMetadata(new grpc.Metadata());
+    };
+    if (patterns.length === 0) known(null);
+    else backEnd.subscribe(PATTERNS, patterns, known);
+    if (channels.length === 0 && patterns.length > 0) known(null);
+    else backEnd.subscribe(CHANNELS, channels, known);
   }
 
   /** Role and rate limits of one request. */

@@ -1,5 +1,5 @@
 /** The JSON schemas of the API's requests and answers, for the OpenAPI document. openapi.ts puts them under their paths. */
-import { MAX_CHANNELS } from './operations.js';
+import { MAX_AT_ONCE } from './operations.js';
 import { CALLS } from './roles.js';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -40,7 +40,7 @@ const wait: Schema = {
 export const REQUESTS: Readonly<Record<string, Schema>> = {
   'mesh.publish': object({ c: CHANNEL, ...payload, a: wait }, ['c', 'd']),
   'mesh.broadcast': object(
-    { c: { type: 'array', items: CHANNEL, minItems: 1, maxItems: MAX_CHANNELS }, ...payload, a: wait },
+    { c: { type: 'array', items: CHANNEL, minItems: 1, maxItems: MAX_AT_ONCE }, ...payload, a: wait },
     ['c', 'd'],
   ),
   'mesh.send': object({ c: clientId, ...payload }, ['c', 'd']),

@@ -1,15 +1,15 @@
 /**
  * Everything that a back end can ask of the mesh, each checked once: HTTP, WebSocket and gRPC only turn their bytes into these
  * calls and the outcomes into their envelopes, so limits and errors are the same over all of them. Queue consumption lives in
- * queue.ts, because it belongs to one connection.
+ * queue.ts and subscribing in back-end.ts, because they belong to one connection.
  */
 import { channelProblem } from '../core/channel.js';
 import { bootOfClientId } from '../core/client-id.js';
 import type { PublishResult } from '../core/message.js';
+import { CHANNELS, PATTERNS, type Subscribable } from '../core/subscribable.js';
 import { MeshError } from '../errors.js';
 import { excerpt } from './json.js';
 import {
-  type BackEndSubscriber,
   type Backplane,
   CALLS,
   type CallName,
@@ -21,8 +21,8 @@ import {
 /** Exactly one of the two is null. */
 export type Done<T> = (error: MeshError | null, result: T) => void;
 
-/** Channels that one broadcast or one subscription may name. */
-export const MAX_CHANNELS = 1000;
+/** Channels or patterns that one call may name. */
+export const MAX_AT_ONCE = 1000;
 /** Nesting of conn.call's arguments; the connection's node turns them into Lua tables. */
 const MAX_DEPTH = 64;
 const EMPTY: PublishResult = { success: 0, fail: 0, unconfirmed: [] };
@@ -54,7 +54,7 @@ export class Operations {
 
   /** Publishes the same bytes to several channels and sums the counts. Nothing is published when one name is wrong. */
   broadcast(channels: unknown, data: Uint8Array, binary: boolean, wait: boolean, done: Done<PublishResult>): void {
-    const problem = channelsProblem(channels);
+    const problem = listProblem(CHANNELS, channels);
     if (problem !== null) return done(invalid(problem), EMPTY);
     const names = [...new Set(channels as string[])];
     let success = 0;
@@ -117,28 +117,6 @@ export class Operations {
     return { version: this.backplane.version, node: this.backplane.nodeId };
   }
 
-  /** Puts a back end on channels; `done` once the whole mesh knows of all of them, or at the first failure. */
-  subscribe(subscriber: BackEndSubscriber, channels: unknown, done: Done<null>): void {
-    const problem = channelsProblem(channels);
-    if (problem !== null) return done(invalid(problem), null);
-    const names = new Set(channels as string[]);
-    let waiting = names.size;
-    let failed = false;
-    for (const name of names) {
-      if (failed) return;
-      this.backplane.subscribe(subscriber, name, (outcome) => {
-        waiting--;
-        if (failed) return;
-        if (!outcome.ok) {
-          failed = true;
-          const full = outcome.reason === 'limit' || outcome.reason === 'node_limit';
-          const kind = full ? 'overloaded' : 'not_ready';
-          done(new MeshError(kind, `cannot subscribe to ${JSON.stringify(name)}: ${outcome.reason}`, 1), null);
-        } else if (waiting === 0) done(null, null);
-      });
-    }
-  }
-
   private notAccepted(text: string): MeshError {
     const { ready } = this.backplane.readiness();
     return new MeshError(ready ? 'overloaded' : 'not_ready', text, 1);
@@ -149,13 +127,14 @@ export function invalid(text: string): MeshError {
   return new MeshError('invalid_argument', text);
 }
 
-function channelsProblem(channels: unknown): string | null {
-  if (!Array.isArray(channels)) return 'channels must be a list of strings';
-  if (channels.length === 0) return 'the list of channels must not be empty';
-  if (channels.length > MAX_CHANNELS) return `at most ${MAX_CHANNELS} channels at once, not ${channels.length}`;
-  for (const name of channels) {
-    const problem = channelProblem(name);
-    if (problem !== null) return problem;
+/** What is wrong with a list of channels, or of patterns. */
+export function listProblem({ kind, problem }: Subscribable, list: unknown): string | null {
+  if (!Array.isArray(list)) return `${kind}s must be a list of strings`;
+  if (list.length === 0) return `the list of ${kind}s must not be empty`;
+  if (list.length > MAX_AT_ONCE) return `at most ${MAX_AT_ONCE} ${kind}s at once, not ${list.length}`;
+  for (const text of list) {
+    const wrong = problem(text);
+    if (wrong !== null) return wrong;
   }
   return null;
 }
@@ -187,9 +166,13 @@ function callProblem(name: unknown, args: unknown): string | null {
       if (list.length !== 1 || !isObject(list[0])) return 'set_context takes one object';
       return contextProblem(list[0]);
     case 'subscribe':
-      return channelsProblem(list);
+      return listProblem(CHANNELS, list);
     case 'unsubscribe':
-      return list.length === 0 ? null : channelsProblem(list);
+      return list.length === 0 ? null : listProblem(CHANNELS, list);
+    case 'psubscribe':
+      return listProblem(PATTERNS, list);
+    case 'punsubscribe':
+      return list.length === 0 ? null : listProblem(PATTERNS, list);
     case 'close':
       return closeProblem(list);
   }

@@ -47,7 +47,15 @@ export type CallOutcome =
       readonly text: string;
     };
 
-export const CALLS = ['set_context_value', 'set_context', 'subscribe', 'unsubscribe', 'close'] as const;
+export const CALLS = [
+  'set_context_value',
+  'set_context',
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'close',
+] as const;
 export type CallName = (typeof CALLS)[number];
 
 /** A back end that subscribes through the API: gRPC `Subscribe`, or `mesh.subscribe` of the WebSocket API (used by `lumesh subscribe` and the console). */
@@ -72,9 +80,9 @@ export interface Backplane {
   ): string | null;
   send(clientId: string, data: Uint8Array, binary: boolean, done: (outcome: CallOutcome) => void): void;
   call(clientId: string, call: CallName, args: readonly unknown[], done: (outcome: CallOutcome) => void): void;
+  /** To a channel, or to a pattern under its name (core/pattern.ts). */
   subscribe(subscriber: BackEndSubscriber, channel: string, done: (outcome: SubscribeOutcome) => void): void;
   unsubscribe(subscriber: BackEndSubscriber, channel: string): void;
-  unsubscribeAll(subscriber: BackEndSubscriber): void;
   /** A fresh client id for a back end that subscribes. */
   newSubscriberId(): string;
   nodes(done: (nodes: readonly NodeReport[]) => void): void;

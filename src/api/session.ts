@@ -1,6 +1,7 @@
 /** One connection of the WebSocket API: reads requests, writes answers and events, and gives back what it held when it closes. */
 import { isUtf8 } from 'node:buffer';
 import type { Message } from '../core/message.js';
+import { CHANNELS, PATTERNS, type Subscribable } from '../core/subscribable.js';
 import { MeshError } from '../errors.js';
 import type { Caller, Role } from './access.js';
 import { BackEnd } from './back-end.js';
@@ -51,9 +52,14 @@ METHODS.set('queue.pop', { role: 'read', run: (session, { params }, answer) => s
 METHODS.set('queue.unpop', { role: 'read', run: (session, _, answer) => session.unpop(answer) });
 METHODS.set('mesh.subscribe', {
   role: 'read',
-  run: (session, { params }, answer) => session.subscribe(params.c, answer),
+  run: (session, { params }, answer) => session.subscribe(CHANNELS, params.c, answer),
 });
-METHODS.set('mesh.unsubscribe', { role: 'read', run: (session, _, answer) => session.unsubscribe(answer) });
+METHODS.set('mesh.psubscribe', {
+  role: 'read',
+  run: (session, { params }, answer) => session.subscribe(PATTERNS, params.p, answer),
+});
+METHODS.set('mesh.unsubscribe', { role: 'read', run: (session, _, answer) => session.unsubscribe(CHANNELS, answer) });
+METHODS.set('mesh.punsubscribe', { role: 'read', run: (session, _, answer) => session.unsubscribe(PATTERNS, answer) });
 
 export class Session implements Consumer {
   private socket: SessionSocket | null = null;
@@ -223,15 +229,15 @@ export class Session implements Consumer {
     });
   }
 
-  // ── channels ──
-  subscribe(channels: unknown, answer: Answer): void {
+  // ── channels and patterns ──
+  subscribe(what: Subscribable, texts: unknown, answer: Answer): void {
     this.receives = true;
-    this.backEnd ??= new BackEnd(this.shell.backplane, this.shell.operations, (message) => this.take(message));
-    this.backEnd.subscribe(channels, (error) => answer(error, SUCCESS));
+    this.backEnd ??= new BackEnd(this.shell.backplane, (message, pattern) => this.take(message, pattern));
+    this.backEnd.subscribe(what, texts, (error) => answer(error, SUCCESS));
   }
 
-  unsubscribe(answer: Answer): void {
-    this.backEnd?.unsubscribeAll();
+  unsubscribe({ kind }: Subscribable, answer: Answer): void {
+    this.backEnd?.unsubscribeAll(kind);
     answer(null, SUCCESS);
   }
 
@@ -242,7 +248,7 @@ export class Session implements Consumer {
     setImmediate(() => this.end(SLOW, 'slow consumer'));
   }
 
-  private take({ channel, data, binary }: Message): boolean {
+  private take({ channel, data, binary }: Message, pattern: string | null): boolean {
     if (this.socket === null || this.slow) return false;
     if (this.socket.getBufferedAmount() + this.lateBytes > this.shell.limits.maxBackpressureBytes) {
       this.tooSlow();
@@ -252,7 +258,8 @@ export class Session implements Consumer {
     const body = binary
       ? `"t":"binary","d":"${bytes.toString('base64')}"`
       : `"t":"text","d":${JSON.stringify(bytes.toString())}`;
-    this.write(`{"e":"mesh.subscribe","p":{"c":${JSON.stringify(channel)},${body}}}`);
+    const by = pattern === null ? '"mesh.subscribe","p":{' : `"mesh.psubscribe","p":{"p":${JSON.stringify(pattern)},`;
+    this.write(`{"e":${by}"c":${JSON.stringify(channel)},${body}}}`);
     return true;
   }
 }

@@ -34,7 +34,6 @@ export function createBackplane(parts: BackplaneParts): Backplane {
     call: (clientId, name, args, done) => reach.call(clientId, name, args, done),
     subscribe: (subscriber, channel, done) => mesh.subscribe(subscriber, channel, done),
     unsubscribe: (subscriber, channel) => mesh.unsubscribe(subscriber, channel),
-    unsubscribeAll: (subscriber) => mesh.unsubscribeAll(subscriber),
     newSubscriberId: () => mesh.newClientId(),
     nodes: (done) => nodes(parts, done),
     channel: (channel, done) => explain(mesh, channel, done),

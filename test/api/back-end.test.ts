@@ -1,7 +1,7 @@
 import t from 'tap';
 import { BackEnd } from '../../src/api/back-end.js';
-import { Operations } from '../../src/api/operations.js';
 import type { SubscribeOutcome } from '../../src/core/message.js';
+import { CHANNELS, PATTERNS, type Subscribable } from '../../src/core/subscribable.js';
 import type { MeshError } from '../../src/errors.js';
 import { FakeBackplane } from './fake-backplane.js';
 
@@ -16,19 +16,20 @@ function backEnd() {
     mesh.subscribers.set(channel, new Set([subscriber]));
     waiting.set(channel, done);
   };
-  const one = new BackEnd(mesh, new Operations(mesh), () => true);
-  const call = (...channels: string[]) => {
+  const one = new BackEnd(mesh, () => true);
+  const callFor = (what: Subscribable, ...texts: string[]) => {
     const state: { error: MeshError | null | undefined } = { error: undefined };
-    one.subscribe(channels, (error) => {
+    one.subscribe(what, texts, (error) => {
       state.error = error;
     });
     return state;
   };
+  const call = (...channels: string[]) => callFor(CHANNELS, ...channels);
   const answer = (outcome: SubscribeOutcome, ...channels: string[]) => {
     for (const channel of channels) waiting.get(channel)!(outcome);
   };
   const subscribed = () => [...mesh.subscribers].filter(([, set]) => set.size > 0).map(([channel]) => channel);
-  return { mesh, one, call, answer, subscribed };
+  return { mesh, one, call, callFor, answer, subscribed };
 }
 
 t.test('a call of which one channel fails leaves nothing behind, neither what was subscribed nor what waits', (t) => {
@@ -50,7 +51,7 @@ t.test('a failure at once stops the call, and nothing is asked of the mesh for t
     mesh.subscribers.set(channel, new Set([subscriber]));
     done(OK);
   };
-  one.subscribe(['a', 'full', 'b'], (error) => t.match(error, { kind: 'overloaded' }));
+  one.subscribe(CHANNELS, ['a', 'full', 'b'], (error) => t.match(error, { kind: 'overloaded' }));
   t.same(asked, ['a', 'full']);
   t.same(subscribed(), []);
   t.end();
@@ -94,5 +95,35 @@ t.test('a failed call gives its places back', (t) => {
   }
   for (let i = 0; i < 10; i++) t.equal(call(...names(`${i}`)).error, undefined, 'waits, so it is not refused');
   t.match(call('one-more').error, { kind: 'overloaded' });
+  t.end();
+});
+
+t.test('channels and patterns share the bound, and each kind ends without the other', (t) => {
+  const { one, callFor, answer, subscribed } = backEnd();
+  const many = (prefix: string) => Array.from({ length: 1000 }, (_, i) => `${prefix}-${i}`);
+  for (let i = 0; i < 9; i++) callFor(CHANNELS, ...many(`${i}`));
+  callFor(PATTERNS, ...many('*'));
+  for (const what of [CHANNELS, PATTERNS]) t.match(callFor(what, 'one-more').error, { kind: 'overloaded' });
+  one.unsubscribeAll('channel');
+  t.equal(subscribed().length, 1000);
+  const both = [callFor(CHANNELS, 'room.*'), callFor(PATTERNS, 'room.*')];
+  one.unsubscribeAll('pattern');
+  t.same(subscribed(), ['room.*'], 'the channel of that name');
+  answer(OK, 'room.*');
+  t.same(
+    both.map(({ error }) => error),
+    [null, undefined],
+  );
+  one.unsubscribeAll();
+  t.same(subscribed(), []);
+  t.end();
+});
+
+t.test('what is no pattern is refused before anything is asked of the mesh', (t) => {
+  const { one, subscribed } = backEnd();
+  for (const texts of [undefined, 'room.*', [], [1], [{ toString: 1 }], ['ok.*', 'a b*']]) {
+    one.subscribe(PATTERNS, texts, (error) => t.match(error, { kind: 'invalid_argument', message: /pattern/ }));
+  }
+  t.same(subscribed(), []);
   t.end();
 });

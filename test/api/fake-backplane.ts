@@ -9,6 +9,7 @@ import type {
   NodeReport,
 } from '../../src/api/roles.js';
 import type { Message, PublishResult, SubscribeOutcome } from '../../src/core/message.js';
+import { patternOf } from '../../src/core/pattern.js';
 import type { Log, Meter } from '../../src/core/ports.js';
 
 export class FakeBackplane implements Backplane {
@@ -50,9 +51,12 @@ export class FakeBackplane implements Backplane {
     const message = { channel, data, binary };
     this.published.push({ ...message, waited: done !== null });
     let { success, fail } = this.result;
-    for (const subscriber of this.subscribers.get(channel) ?? []) {
-      if (subscriber.take(message)) success++;
-      else fail++;
+    for (const [name, subscribers] of this.subscribers) {
+      const meant = patternOf(name)?.matches(channel) ?? name === channel;
+      for (const subscriber of meant ? subscribers : []) {
+        if (subscriber.take(message)) success++;
+        else fail++;
+      }
     }
     const answer = () => done?.({ ...this.result, success, fail });
     if (this.held === null) answer();
@@ -80,10 +84,6 @@ export class FakeBackplane implements Backplane {
 
   unsubscribe(subscriber: BackEndSubscriber, channel: string): void {
     this.subscribers.get(channel)?.delete(subscriber);
-  }
-
-  unsubscribeAll(subscriber: BackEndSubscriber): void {
-    for (const set of this.subscribers.values()) set.delete(subscriber);
   }
 
   newSubscriberId(): string {

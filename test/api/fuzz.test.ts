@@ -95,6 +95,7 @@ t.test('random topics and channels of a connection', async (t) => {
       const answers = [
         await client.ask({ m: 'queue.pop', p: { t: list } }),
         await client.ask({ m: 'mesh.subscribe', p: { c: list } }),
+        await client.ask({ m: 'mesh.psubscribe', p: { p: list } }),
       ];
       client.ws.terminate();
       return answers.every(isAnswer);

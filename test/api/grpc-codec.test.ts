@@ -70,13 +70,19 @@ t.test('a PublishReply is written as the library reads it', async (t) => {
 
 t.test('a Message is written as the library reads it', async (t) => {
   fc.assert(
-    fc.property(text, bytes, fc.boolean(), (channel, data, binary) => {
-      const read = Subscribe.responseDeserialize(encodeMessage({ channel, data, binary })) as {
+    fc.property(text, bytes, fc.boolean(), fc.option(text), (channel, data, binary, pattern) => {
+      const read = Subscribe.responseDeserialize(encodeMessage({ channel, data, binary }, pattern)) as {
         channel: string;
         data: Buffer;
         binary: boolean;
+        pattern: string;
       };
-      return read.channel === channel && Buffer.compare(read.data, data) === 0 && read.binary === binary;
+      return (
+        read.channel === channel &&
+        Buffer.compare(read.data, data) === 0 &&
+        read.binary === binary &&
+        read.pattern === (pattern ?? '')
+      );
     }),
   );
   t.pass('all of them');

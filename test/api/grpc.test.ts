@@ -52,9 +52,9 @@ function stream(client: grpc.Client, metadata = new grpc.Metadata()): grpc.Clien
   ).publishStream(metadata);
 }
 
-function subscribe(client: grpc.Client, channels: string[], metadata = new grpc.Metadata()) {
+function subscribe(client: grpc.Client, channels: string[], metadata = new grpc.Metadata(), patterns: string[] = []) {
   type Subscribe = (request: object, metadata: grpc.Metadata) => grpc.ClientReadableStream<unknown>;
-  return (client as unknown as { subscribe: Subscribe }).subscribe({ channels }, metadata);
+  return (client as unknown as { subscribe: Subscribe }).subscribe({ channels, patterns }, metadata);
 }
 
 t.test('a publish is answered with its counts and the nodes that did not confirm', async (t) => {
@@ -173,6 +173,43 @@ t.test('a subscribed back end gets messages after its metadata arrived, and leav
   t.equal(mesh.subscribers.get('b')?.size, 0);
 });
 
+t.test('a back end subscribes to channels and patterns at once, and learns by which a message came', async (t) => {
+  const { client, mesh } = await grpcLive(t);
+  const known: (() => void)[] = [];
+  const { subscribe: now } = mesh;
+  mesh.subscribe = (...subscribed) => void known.push(() => now.apply(mesh, subscribed));
+  const call = subscribe(client, ['room.1'], undefined, ['room.*', '*.1']);
+  call.on('error', () => {});
+  const metadata = once(call, 'metadata');
+  let told = false;
+  call.once('metadata', () => {
+    told = true;
+  });
+  while (known.length < 3) await new Promise(setImmediate);
+  known.pop()!();
+  known.pop()!();
+  await unary(client, 'publish', { channel: 'elsewhere', data: Buffer.from('x') });
+  t.notOk(told, 'the mesh does not know of all');
+  known.pop()!();
+  await metadata;
+  const messages: unknown[] = [];
+  const three = new Promise<void>((resolve) => {
+    call.on('data', ({ channel, pattern }) => {
+      if (messages.push([channel, pattern]) === 3) resolve();
+    });
+  });
+  t.match(await unary(client, 'publish', { channel: 'room.1', data: Buffer.from('x') }), { success: '3' });
+  await three;
+  t.same(messages.sort(), [
+    ['room.1', ''],
+    ['room.1', '*.1'],
+    ['room.1', 'room.*'],
+  ]);
+  call.cancel();
+  const subscribed = () => [...mesh.subscribers.values()].reduce((sum, { size }) => sum + size, 0);
+  while (subscribed() > 0) await new Promise(setImmediate);
+});
+
 t.test('a subscribed back end that does not read is ended and counted', async (t) => {
   const { client, mesh, api } = await grpcLive(t, { api: { maxBackpressureBytes: 1_000_000 } });
   // Not a gRPC client: those read on their own account.
@@ -202,15 +239,19 @@ t.test('a subscribed back end that does not read is ended and counted', async (t
 
 t.test('a subscription without channels, or one the mesh does not confirm, ends with its status', async (t) => {
   const { client, mesh } = await grpcLive(t);
-  const ended = (channels: string[]) =>
+  const ended = (channels: string[], patterns: string[] = []) =>
     new Promise<grpc.ServiceError>((resolve) => {
-      const call = subscribe(client, channels);
+      const call = subscribe(client, channels, undefined, patterns);
       call.on('error', (error) => resolve(error as grpc.ServiceError));
       call.on('data', () => {});
     });
   t.equal((await ended([])).code, grpc.status.INVALID_ARGUMENT);
+  t.match(await ended(['a'], ['b *']), { code: grpc.status.INVALID_ARGUMENT, details: /a pattern must not contain/ });
+  t.equal((await ended(['a b'], ['b*'])).code, grpc.status.INVALID_ARGUMENT);
   mesh.subscribeOutcome = { ok: false, reason: 'timeout' };
   t.equal((await ended(['a'])).code, grpc.status.UNAVAILABLE);
+  t.equal((await ended([], ['a*'])).code, grpc.status.UNAVAILABLE);
+  while ([...mesh.subscribers.values()].some(({ size }) => size > 0)) await new Promise(setImmediate);
 });
 
 t.test('a deadline ends a call that the mesh does not answer in time', async (t) => {

@@ -92,6 +92,32 @@ t.test('a back end subscribes to channels and gets their messages as events', as
   t.match(JSON.parse(await client.ask({ m: 'mesh.subscribe', p: { c: ['z'] } })), { E: { c: 104, m: /timeout/ } });
 });
 
+t.test('a back end subscribes to patterns, and each event says by which one it came', async (t) => {
+  const { socket, mesh } = await live(t);
+  const [client, publisher] = [await socket(), await socket()];
+  const said = async () => JSON.parse(await client.next());
+  t.equal(
+    await client.ask({ m: 'mesh.psubscribe', p: { p: ['room.*', '*"1'] }, i: 1 }),
+    '{"E":null,"r":{"s":true},"i":1}',
+  );
+  await client.ask({ m: 'mesh.subscribe', p: { c: ['room."1'] } });
+  t.match(JSON.parse(await publisher.ask({ m: 'mesh.publish', p: { c: 'room."1', d: 'hi' } })), { r: { s: 3, f: 0 } });
+  const message = { c: 'room."1', t: 'text', d: 'hi' };
+  t.same(await said(), { e: 'mesh.psubscribe', p: { p: 'room.*', ...message } });
+  t.same(await said(), { e: 'mesh.psubscribe', p: { p: '*"1', ...message } });
+  t.same(await said(), { e: 'mesh.subscribe', p: message });
+  await client.ask({ m: 'mesh.unsubscribe' });
+  await publisher.ask({ m: 'mesh.publish', p: { c: 'room.2', d: 'AP8=', t: 'binary' } });
+  t.same(await said(), { e: 'mesh.psubscribe', p: { p: 'room.*', c: 'room.2', t: 'binary', d: 'AP8=' } });
+  await client.ask({ m: 'mesh.punsubscribe' });
+  t.same(new Set([...mesh.subscribers.values()].map(({ size }) => size)), new Set([0]));
+  t.match(JSON.parse(await client.ask({ m: 'mesh.psubscribe', p: { c: ['room.*'] } })), {
+    E: { c: 101, m: 'patterns must be a list of strings' },
+  });
+  mesh.subscribeOutcome = { ok: false, reason: 'node_limit' };
+  t.match(JSON.parse(await client.ask({ m: 'mesh.psubscribe', p: { p: ['z*'] } })), { E: { c: 104, m: /node_limit/ } });
+});
+
 t.test('a back end that does not read is closed and counted, and others go on', async (t) => {
   const { socket, mesh } = await live(t, { api: { maxBackpressureBytes: 1_000_000 } });
   const stuck = await socket();
@@ -119,13 +145,15 @@ t.test('channels of calls that still wait count towards the bound of a connectio
   t.match(JSON.parse(await client.next()), { E: { c: 104, m: /at most 10000 channels/ }, i: 10 });
 });
 
-t.test('a back end that goes away is taken off its channels', async (t) => {
+t.test('a back end that goes away is taken off its channels and patterns', async (t) => {
   const { socket, mesh } = await live(t);
   const client = await socket();
   await client.ask({ m: 'mesh.subscribe', p: { c: ['a'] } });
-  t.equal(mesh.subscribers.get('a')?.size, 1);
+  await client.ask({ m: 'mesh.psubscribe', p: { p: ['a*'] } });
+  const subscribed = () => [...mesh.subscribers.values()].reduce((sum, { size }) => sum + size, 0);
+  t.equal(subscribed(), 2);
   client.ws.terminate();
-  while (mesh.subscribers.get('a')?.size) await new Promise(setImmediate);
+  while (subscribed() > 0) await new Promise(setImmediate);
   t.pass('unsubscribed');
 });
 

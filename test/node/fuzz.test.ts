@@ -63,7 +63,7 @@ t.test('a node under random input still delivers every message, and keeps nothin
       .map((request) => JSON.stringify(request)),
     fc
       .record({
-        m: fc.constantFrom('mesh.subscribe', 'queue.pop', 'mesh.publish'),
+        m: fc.constantFrom('mesh.subscribe', 'mesh.psubscribe', 'queue.pop', 'mesh.publish'),
         p: fc.jsonValue(),
         i: fc.jsonValue(),
       })

@@ -9,7 +9,7 @@ const folder = t.testdir({
     function on_message(msg)
       local conn, request = mix.websocket(), mix.json_decode(msg.data)
       local err = conn[request.op](conn, table.unpack(request.names))
-      conn:send(mix.json_encode({ op = request.op, err = err or mix.null }))
+      conn:send(mix.json_encode({ op = request.op, err = err or mix.null, clientId = conn:client_id() }))
     end`,
 });
 const nodes = await startMesh(3, {
@@ -21,7 +21,7 @@ t.teardown(() => Promise.all(nodes.map((node) => node.close())));
 const open = (node: number): Promise<Client> => Client.open(nodes[node].addresses.clients[0]);
 
 async function did(client: Client, op: string, ...names: string[]): Promise<void> {
-  t.same(await client.ask({ op, names }), { op, err: null });
+  t.match(await client.ask({ op, names }), { op, err: null });
 }
 
 const publish = (node: number, channel: string, text: string): Promise<string> =>
@@ -94,6 +94,38 @@ t.test('too many subscriptions of a client, and too many patterns of a node, are
   const metrics = await (await fetch(`http://${nodes[0].addresses.api}/metrics`)).text();
   t.match(metrics, /^lumesh_patterns 3$/m);
   t.match(metrics, /^lumesh_drops_total\{reason="too_many_patterns"\} 1$/m);
+  client.close();
+  await client.closed;
+});
+
+t.test('a back end subscribes to patterns at one node, and gets what is published at another', async (t) => {
+  const backEnd = await Client.open(nodes[1].addresses.api, '/ws/v1');
+  const done = { E: null, r: { s: true } };
+  t.same(await backEnd.ask({ m: 'mesh.psubscribe', p: { p: ['order.*'] } }), done);
+  t.equal(await publish(0, 'order.7', 'paid'), counts(1));
+  const event = { e: 'mesh.psubscribe', p: { p: 'order.*', c: 'order.7', t: 'text', d: 'paid' } };
+  t.same(JSON.parse(await backEnd.text()), event);
+  t.match(await backEnd.ask({ m: 'mesh.psubscribe', p: { p: ['a*', 'b*', 'c*'] } }), {
+    E: { c: 104, m: /node_limit/ },
+  });
+  t.equal(nodes[1].mesh.counts().patterns, 1, 'all of a call or none');
+  t.same(await backEnd.ask({ m: 'mesh.punsubscribe' }), done);
+  t.equal(await publish(0, 'order.7', 'too late'), counts(0));
+  backEnd.close();
+});
+
+t.test('a back end subscribes a connection of another node to patterns, and ends that', async (t) => {
+  const client = await open(1);
+  const { clientId: c } = await client.ask({ op: 'client_id', names: [] });
+  const call = (f: string, ...a: string[]) => post(nodes[0], '/v1/conn/call', { c, f, a });
+  t.equal(await call('psubscribe', 'order.*', '*.7'), '{"E":null,"r":{"s":true}}');
+  t.equal(await publish(2, 'order.7', 'paid'), counts(2));
+  t.same([await client.text(), await client.text()], ['paid', 'paid']);
+  t.match(await call('psubscribe', 'a *'), /a pattern must not contain white space/);
+  t.equal(await call('punsubscribe', 'order.*'), '{"E":null,"r":{"s":true}}');
+  t.equal(await publish(2, 'order.7', 'sent'), counts(1));
+  t.equal(await call('punsubscribe'), '{"E":null,"r":{"s":true}}');
+  t.equal(await publish(2, 'order.7', 'too late'), counts(0));
   client.close();
   await client.closed;
 });

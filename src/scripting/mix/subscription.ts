@@ -1,8 +1,7 @@
 /** The methods of `conn` that subscribe it to channels and to patterns of them, and end that. */
 import { isUtf8 } from 'node:buffer';
-import { channelProblem } from '../../core/channel.js';
 import type { SubscribeOutcome } from '../../core/message.js';
-import { patternName, patternProblem } from '../../core/pattern.js';
+import { CHANNELS, PATTERNS, type Subscribable } from '../../core/subscribable.js';
 import type { Connections } from '../connection-state.js';
 import type { ScriptHost } from '../roles.js';
 import type { Stack } from '../stack.js';
@@ -15,16 +14,6 @@ const SUBSCRIBE_PROBLEMS: Readonly<Record<Extract<SubscribeOutcome, { ok: false 
   node_limit: 'too many channels or patterns on this node (cluster.maxPatterns)',
   closed: 'connection closed',
 };
-
-/** What a connection subscribes to: channels, or patterns of them. */
-interface Subscribable {
-  readonly kind: 'channel' | 'pattern';
-  problem(text: string): string | null;
-  /** What the host calls it. */
-  name(text: string): string;
-}
-const CHANNELS: Subscribable = { kind: 'channel', problem: channelProblem, name: (channel) => channel };
-const PATTERNS: Subscribable = { kind: 'pattern', problem: patternProblem, name: patternName };
 
 /** The names of those from argument 2 on, or what is wrong with one. */
 function namesAt(stack: Stack, L: number, { kind, problem, name }: Subscribable): string[] | string {
