@@ -36,8 +36,9 @@ end
 
 /** Two nodes with a breaker before each, and a client of the second one that has subscribed to `room`. */
 async function setUp(t: Test) {
-  const ports = await claimPorts(2);
-  const breakers = await Promise.all(ports.map((port) => Breaker.listen(port)));
+  const [front, otherFront, ...ports] = await claimPorts(4);
+  const breakers = [new Breaker(front, ports[0]), new Breaker(otherFront, ports[1])];
+  await Promise.all(breakers.map((breaker) => breaker.open()));
   const nodes: RunningNode[] = [];
   for (const [i, { address }] of breakers.entries()) {
     const seeds = i === 0 ? [] : [breakers[0].address];

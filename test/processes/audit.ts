@@ -1,22 +1,29 @@
 /**
- * The books of a run: what was published when, where and with which result, what each subscription got and when, and which
- * gaps the nodes raised; and whether that keeps ROUTING.md's guarantee. Messages are "publisher:number"; numbers of one
- * publisher start at 1 and have no holes. Times are the machine's clock in milliseconds, as in the nodes' logs.
+ * The books of a run: what was published when, where and with which result, what each subscription got and when. Whether that
+ * keeps ROUTING.md's guarantee is for findings.ts to say. Messages are "publisher:number"; numbers of one publisher start at 1
+ * and have no holes. Times are the machine's clock in milliseconds, as in the nodes' logs; ticks are the order of what happened here.
  */
 
-export interface Outcome {
-  /** The counts and the nodes that did not confirm; null when the publish was refused (then nobody need get it). */
-  readonly result: { readonly success: number; readonly fail: number; readonly unconfirmed: readonly string[] } | null;
+export interface Counts {
+  readonly success: number;
+  readonly fail: number;
+  /** Nodes that did not confirm. With none, the counts are exact. */
+  readonly unconfirmed: readonly string[];
 }
 
-interface Entry {
+/** `refused`: nobody need get it. `lost`: the node was killed before it gave a result, and may have sent it to some. */
+export type Outcome = Counts | 'refused' | 'lost';
+
+export interface Entry {
   readonly startedAt: number;
-  /** Its place in the order of publishes and acknowledgements. */
   readonly tick: number;
   /** The node at which it entered. */
   readonly node: string;
   readonly channel: string;
+  /** Undefined while it has none, for which only a publish that is under way has an excuse. */
   outcome: Outcome | undefined;
+  /** When it had its outcome. */
+  endTick: number;
 }
 
 /** One subscription, from its acknowledgement to its end. */
@@ -27,45 +34,26 @@ export interface Subscription {
   readonly since: number;
   /** Null while it goes on. */
   until: number | null;
+  /** It ended with its node, which was killed: what was written to its socket last may not have come. */
+  torn: boolean;
+  /** It was there at this tick: what it was asked then, its node has answered. */
+  livedAt: number;
   /** Per publisher what came, in the order in which it came. */
   readonly got: Map<string, Arrival[]>;
 }
 
-interface Arrival {
+export interface Arrival {
   readonly number: number;
   readonly at: number;
-}
-
-/** A node said that messages from a peer may have been missed: of a channel, or of any (null). */
-export interface Gap {
-  readonly node: string;
-  readonly peer: string;
-  readonly channel: string | null;
-  readonly at: number;
-}
-
-export interface Miss {
-  readonly subscription: string;
-  readonly node: string;
-  readonly publisher: string;
-  readonly number: number;
-  /**
-   * Who knows of it: the publish had no result at all (its node died), its result names the subscription's node as unconfirmed,
-   * or that node raised a gap in time. Null: it is silent.
-   */
-  readonly record: 'no result' | 'unconfirmed' | 'gap' | null;
-}
-
-export interface Findings {
-  readonly duplicates: readonly string[];
-  readonly disorders: readonly string[];
-  readonly misses: readonly Miss[];
 }
 
 export class Audit {
-  private tick = 0;
-  private readonly published = new Map<string, Entry[]>();
-  private readonly subscriptions: Subscription[] = [];
+  /** The tick of what happened last. */
+  tick = 0;
+  readonly published = new Map<string, Entry[]>();
+  readonly subscriptions: Subscription[] = [];
+  /** What should not have happened at all, in words. */
+  readonly oddities: string[] = [];
 
   constructor(private readonly now: () => number = Date.now) {}
 
@@ -76,18 +64,22 @@ export class Audit {
       entries = [];
       this.published.set(publisher, entries);
     }
-    const number = entries.push({ startedAt: this.now(), tick: ++this.tick, node, channel, outcome: undefined });
+    const entry = { startedAt: this.now(), tick: ++this.tick, node, channel, outcome: undefined, endTick: 0 };
+    const number = entries.push(entry);
     return { text: `${publisher}:${number}`, number };
   }
 
-  finished(publisher: string, number: number, result: Outcome['result']): void {
+  finished(publisher: string, number: number, outcome: Outcome): void {
     const entry = this.published.get(publisher)?.[number - 1];
-    if (entry) entry.outcome = { result };
+    if (entry === undefined) return;
+    entry.outcome = outcome;
+    entry.endTick = ++this.tick;
   }
 
   /** The subscription was acknowledged now. */
   subscribed(name: string, node: string, channel: string): Subscription {
-    const subscription = { name, node, channel, since: ++this.tick, until: null, got: new Map() };
+    const since = ++this.tick;
+    const subscription = { name, node, channel, since, until: null, torn: false, livedAt: since, got: new Map() };
     this.subscriptions.push(subscription);
     return subscription;
   }
@@ -102,8 +94,14 @@ export class Audit {
     else subscription.got.set(publisher, [arrival]);
   }
 
-  ended(subscription: Subscription): void {
+  /** Its node answered what it was asked at that tick. */
+  lived(subscription: Subscription, tick: number): void {
+    subscription.livedAt = tick;
+  }
+
+  ended(subscription: Subscription, torn: boolean): void {
     subscription.until ??= ++this.tick;
+    subscription.torn = torn;
   }
 
   /** Publishes whose result was not complete, or that counted a failure. */
@@ -111,12 +109,11 @@ export class Audit {
     const found: string[] = [];
     for (const [publisher, entries] of this.published) {
       entries.forEach(({ outcome }, i) => {
-        if (outcome === undefined) found.push(`${publisher}:${i + 1} has no result`);
-        else if (outcome.result === null) found.push(`${publisher}:${i + 1} was refused`);
-        else if (outcome.result.fail > 0 || outcome.result.unconfirmed.length > 0)
-          found.push(
-            `${publisher}:${i + 1} failed ${outcome.result.fail} [${outcome.result.unconfirmed}] success ${outcome.result.success}`,
-          );
+        const name = `${publisher}:${i + 1}`;
+        if (outcome === undefined) found.push(`${name} has no result`);
+        else if (typeof outcome === 'string') found.push(`${name} was ${outcome}`);
+        else if (outcome.fail > 0 || outcome.unconfirmed.length > 0)
+          found.push(`${name} failed ${outcome.fail} [${outcome.unconfirmed}] success ${outcome.success}`);
       });
     }
     return found;
@@ -134,75 +131,4 @@ export class Audit {
     for (const entries of this.published.values()) count += entries.length;
     return count;
   }
-
-  /**
-   * What is wrong. Each message whose publish started after a subscription was acknowledged must have come, in order and
-   * once; of a subscription that ended, up to the last one that came: what follows it was under way when it ended.
-   */
-  findings(gaps: readonly Gap[] = []): Findings {
-    const duplicates: string[] = [];
-    const disorders: string[] = [];
-    const misses: Miss[] = [];
-    for (const subscription of this.subscriptions) {
-      for (const [publisher, entries] of this.published) {
-        const { name } = subscription;
-        const got = (subscription.got.get(publisher) ?? []).map(({ number }) => number);
-        if (new Set(got).size < got.length) duplicates.push(`${name} got ${repeated(got)} of ${publisher} twice`);
-        const drop = got.findIndex((number, i) => i > 0 && number < got[i - 1]);
-        if (drop > 0) disorders.push(`${name} got ${publisher}:${got[drop]} after ${publisher}:${got[drop - 1]}`);
-        misses.push(...this.missesOf(subscription, publisher, entries, gaps));
-      }
-    }
-    return { duplicates, disorders, misses };
-  }
-
-  private missesOf(
-    subscription: Subscription,
-    publisher: string,
-    entries: readonly Entry[],
-    gaps: readonly Gap[],
-  ): Miss[] {
-    const { name, node, channel, since, until } = subscription;
-    const arrivals = subscription.got.get(publisher) ?? [];
-    const arrivedAt = new Map(arrivals.map(({ number, at }) => [number, at]));
-    const last = until === null ? entries.length : Math.max(0, ...arrivedAt.keys());
-    const misses: Miss[] = [];
-    // From the end, so that it is known when the next message from the same node came: by then the two were connected again.
-    const next = new Map<string, number>();
-    for (let number = last; number >= 1; number--) {
-      const entry = entries[number - 1];
-      if (entry.tick < since || entry.channel !== channel) continue;
-      const at = arrivedAt.get(number);
-      if (at !== undefined) next.set(entry.node, at);
-      else if (entry.outcome?.result !== null)
-        misses.push({ subscription: name, node, publisher, number, record: recordOf(entry, node, next, gaps) });
-    }
-    return misses.reverse();
-  }
-}
-
-/**
- * A gap stands for a message only when it was raised after the publish had started, about its node and channel, and before the
- * next message from that node came: "at the latest when the two nodes are connected again".
- */
-function recordOf(
-  { outcome, node: peer, channel, startedAt }: Entry,
-  node: string,
-  next: ReadonlyMap<string, number>,
-  gaps: readonly Gap[],
-): Miss['record'] {
-  if (outcome === undefined) return 'no result';
-  if (outcome.result?.unconfirmed.includes(node)) return 'unconfirmed';
-  const latest = next.get(peer) ?? Number.POSITIVE_INFINITY;
-  const stands = (gap: Gap): boolean =>
-    gap.node === node &&
-    gap.peer === peer &&
-    (gap.channel === null || gap.channel === channel) &&
-    gap.at >= startedAt &&
-    gap.at <= latest;
-  return gaps.some(stands) ? 'gap' : null;
-}
-
-function repeated(numbers: readonly number[]): number[] {
-  return [...new Set(numbers.filter((number, i) => numbers.indexOf(number) !== i))];
 }

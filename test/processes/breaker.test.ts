@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
+import { claimPort } from '../ports.js';
 import { Breaker } from './breaker.js';
 
 /** An echo server behind a breaker, and a client in front of it. */
@@ -14,7 +15,8 @@ async function setUp(t: Test): Promise<{ breaker: Breaker; dial: () => Promise<S
     });
   });
   await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
-  const breaker = await Breaker.listen((echo.address() as AddressInfo).port);
+  const breaker = new Breaker(await claimPort(), (echo.address() as AddressInfo).port);
+  await breaker.open();
   const sockets: Socket[] = [];
   t.teardown(async () => {
     for (const socket of sockets) socket.destroy();
@@ -70,6 +72,17 @@ t.test('a reset ends connections but lets new ones in', async (t) => {
   const ended = closed(socket);
   breaker.reset();
   await ended;
+  t.equal(await ask(await dial(), 'two'), 'two');
+});
+
+t.test('closed, it ends connections and leaves nobody on its port, until it is opened again', async (t) => {
+  const { breaker, dial } = await setUp(t);
+  const socket = await dial();
+  await ask(socket, 'one');
+  const ended = closed(socket);
+  await Promise.all([breaker.close(), ended]);
+  await t.rejects(dial(), { code: 'ECONNREFUSED' });
+  await breaker.open();
   t.equal(await ask(await dial(), 'two'), 'two');
 });
 

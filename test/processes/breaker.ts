@@ -14,26 +14,30 @@ interface Pair {
 export class Breaker {
   private readonly pairs = new Set<Pair>();
   private readonly blocked = new Set<Direction>();
+  private readonly server: Server;
   private refusing = false;
 
-  private constructor(
-    private readonly server: Server,
+  constructor(
+    private readonly port: number,
     private readonly targetPort: number,
   ) {
-    server.on('connection', (client) => this.connected(client));
-  }
-
-  static async listen(targetPort: number): Promise<Breaker> {
-    const server = createServer({ pauseOnConnect: true });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return new Breaker(server, targetPort);
+    this.server = createServer({ pauseOnConnect: true }, (client) => this.connected(client));
   }
 
   /** host:port for the node to advertise. */
   get address(): string {
-    const address = this.server.address();
-    if (address === null || typeof address === 'string') throw new Error('the breaker does not listen');
-    return `127.0.0.1:${address.port}`;
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** Connections are taken from here on, until it is closed; it may be opened again. */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(this.port, '127.0.0.1', () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
   }
 
   /** Connections that pass through now. */
@@ -65,8 +69,9 @@ export class Breaker {
     for (const pair of this.pairs) this.flow(pair);
   }
 
+  /** Ends all connections; new ones are refused by the system, as for a port where nobody listens. */
   async close(): Promise<void> {
-    this.cut();
+    this.reset();
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
 

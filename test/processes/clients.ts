@@ -1,21 +1,36 @@
 /** Clients of real nodes that keep the books of audit.ts: subscribers on the clients' port, publishers on the WebSocket API. */
 import { WebSocket } from 'ws';
-import type { Audit, Outcome, Subscription } from './audit.js';
+import type { Audit, Subscription } from './audit.js';
 import type { NodeProcess } from './process.js';
 
 const PONG = '{"op":"pong"}';
+const PING_MS = 50;
+/** With this a node that leaves closes its clients; everything it had for them came before. */
+const RESTART = 1012;
 
-/** Subscribes through the default Lua script and notes every message. One subscription; open a new one after its end. */
+/**
+ * Subscribes through the default Lua script and notes every message. One subscription; open a new one after its end. It asks its
+ * node again and again whether the connection lives, so that the books know until when it was owed its messages.
+ */
 export class Listener {
   /** Close code, once the connection has ended. */
   readonly closed: Promise<number>;
 
   private constructor(
+    private readonly audit: Audit,
     private readonly socket: WebSocket,
-    readonly subscription: Subscription,
+    private readonly subscription: Subscription,
     private readonly pongs: (() => void)[],
   ) {
-    this.closed = new Promise((resolve) => socket.on('close', resolve));
+    const asking = setInterval(() => {
+      if (pongs.length === 0) this.ping();
+    }, PING_MS);
+    this.closed = new Promise((resolve) =>
+      socket.on('close', (code) => {
+        clearInterval(asking);
+        resolve(code);
+      }),
+    );
   }
 
   static async open(audit: Audit, node: NodeProcess, channel: string, name: string): Promise<Listener> {
@@ -27,7 +42,8 @@ export class Listener {
       socket.on('open', () => socket.send(JSON.stringify({ op: 'subscribe', channel })));
       socket.on('error', reject);
       socket.on('close', (code) => {
-        if (subscription !== null) audit.ended(subscription);
+        if (subscription !== null) audit.ended(subscription, code !== RESTART && !node.isRunning);
+        if (code !== RESTART && node.isRunning) audit.oddities.push(`${name} was closed with ${code}`);
         reject(new Error(`${name} was closed with ${code} before its subscribe was answered`));
       });
       socket.on('message', (bytes: Buffer) => {
@@ -43,14 +59,21 @@ export class Listener {
       });
     });
     await acknowledged;
-    return new Listener(socket, subscription as unknown as Subscription, pongs);
+    return new Listener(audit, socket, subscription as unknown as Subscription, pongs);
   }
 
   /** Fulfilled when everything is here that its node had for it when this was asked, or when it is closed. */
   async caughtUp(): Promise<void> {
-    const answered = new Promise<void>((resolve) => this.pongs.push(resolve));
+    await Promise.race([new Promise<void>((resolve) => this.ping(resolve)), this.closed]);
+  }
+
+  private ping(answered: () => void = () => {}): void {
+    const asked = this.audit.tick;
+    this.pongs.push(() => {
+      this.audit.lived(this.subscription, asked);
+      answered();
+    });
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send('{"op":"ping"}');
-    await Promise.race([answered, this.closed]);
   }
 
   close(): Promise<number> {
@@ -70,7 +93,7 @@ export class Publisher {
   private socket: WebSocket | null = null;
   private connectedTo: NodeProcess | null = null;
   private timer: NodeJS.Timeout | null = null;
-  private waiting = new Map<number, () => void>();
+  private readonly waiting = new Set<number>();
   private due = 0;
   private lastAt = 0;
 
@@ -88,7 +111,7 @@ export class Publisher {
     });
     socket.on('error', () => {});
     socket.on('close', () => {
-      if (this.socket === socket) this.lost();
+      if (this.socket === socket) this.lost(node);
     });
     socket.on('message', (bytes: Buffer) => this.replied(JSON.parse(bytes.toString()) as Reply));
     this.socket = socket;
@@ -100,16 +123,18 @@ export class Publisher {
     return this.connectedTo;
   }
 
-  /** Publishes one message; fulfilled with its number when the counts are there. */
-  publish(): Promise<number> {
-    const node = this.connectedTo;
-    if (node === null) throw new Error(`${this.name} is not connected`);
+  /** A back end that heard of a restart goes to another node first, and goes on there. */
+  async moveTo(node: NodeProcess, perSecond: number): Promise<void> {
+    await this.stop();
+    this.close();
+    await this.connect(node);
+    this.begin(perSecond);
+  }
+
+  private publish(node: NodeProcess): void {
     const { text, number } = this.audit.publish(this.name, node.id, this.channel);
-    const request = { m: 'mesh.publish', i: number, p: { c: this.channel, d: text } };
-    return new Promise((resolve) => {
-      this.waiting.set(number, () => resolve(number));
-      this.socket?.send(JSON.stringify(request));
-    });
+    this.waiting.add(number);
+    this.socket?.send(JSON.stringify({ m: 'mesh.publish', i: number, p: { c: this.channel, d: text } }));
   }
 
   /** Publishes so many messages per second until `stop`. */
@@ -119,7 +144,9 @@ export class Publisher {
       const now = Date.now();
       this.due += ((now - this.lastAt) * perSecond) / 1000;
       this.lastAt = now;
-      for (; this.due >= 1; this.due--) void this.publish();
+      const node = this.connectedTo;
+      // A node that was told to end takes nothing more: that would be no publish.
+      for (; this.due >= 1; this.due--) if (node?.isRunning) this.publish(node);
     }, 5);
   }
 
@@ -134,10 +161,11 @@ export class Publisher {
     this.socket?.close();
   }
 
-  /** Its node is gone: what has no result yet will have none. */
-  private lost(): void {
+  /** What has no result yet will have none: that is to be expected only of a node that was killed. */
+  private lost(node: NodeProcess): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
+    if (!node.isRunning) for (const number of this.waiting) this.audit.finished(this.name, number, 'lost');
     this.waiting.clear();
     for (const resolve of this.onReply.splice(0)) resolve();
   }
@@ -145,10 +173,8 @@ export class Publisher {
   private onReply: (() => void)[] = [];
 
   private replied({ i, E, r }: Reply): void {
-    const result: Outcome['result'] =
-      E !== null || r === undefined ? null : { success: r.s, fail: r.f, unconfirmed: r.u ?? [] };
-    this.audit.finished(this.name, i, result);
-    this.waiting.get(i)?.();
+    const refused = E !== null || r === undefined;
+    this.audit.finished(this.name, i, refused ? 'refused' : { success: r.s, fail: r.f, unconfirmed: r.u ?? [] });
     this.waiting.delete(i);
     for (const resolve of this.onReply.splice(0)) resolve();
   }

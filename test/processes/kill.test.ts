@@ -24,12 +24,12 @@ t.test('processes are killed under load: they are gone by themselves, and come b
   t.same(
     misses.filter(({ record }) => record === 'gap').slice(0, 5),
     [],
-    'only what the results had reported as unconfirmed, or what has no result',
+    'only what the results had reported as unconfirmed, or what was lost with the node where it entered',
   );
 });
 
 t.test('a process stands still and goes on: it is gone meanwhile, and back under its next generation', async (t) => {
-  const cluster = await Cluster.start(5, { breakers: true });
+  const cluster = await Cluster.start(5);
   t.teardown(() => cluster.stop());
   const { nodes } = cluster;
   const still = nodes[4];

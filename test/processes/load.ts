@@ -1,7 +1,8 @@
 /** A mesh of real processes under load, and the look at the books afterwards: nothing may be lost without a record of it. */
 import type { Test } from 'tap';
-import { Audit, type Miss } from './audit.js';
+import { Audit } from './audit.js';
 import { Listener, Publisher } from './clients.js';
+import { findingsOf, type Miss } from './findings.js';
 import { type Cluster, type NodeProcess, until } from './process.js';
 
 export const CHANNEL = 'faults';
@@ -27,23 +28,32 @@ export class Load {
     return publisher;
   }
 
-  /** Stops it and looks at the books: no miss without a record of it, nothing twice, nothing in disorder. Returns the misses. */
+  /** Stops it and looks at the books: all is delivered, once and in order, or on record, and counted as it was. Returns the misses. */
   async settleUp(t: Test, cluster: Cluster): Promise<readonly Miss[]> {
     const { audit } = this;
     await Promise.all(this.publishers.map((publisher) => publisher.stop()));
     await Promise.all(this.listeners.map((listener) => listener.caughtUp()));
-    const findings = () => audit.findings(cluster.nodes.flatMap((node) => node.gaps()));
-    const silent = () => findings().misses.filter(({ record }) => record === null);
+    const look = () =>
+      findingsOf(
+        audit,
+        cluster.nodes.flatMap((node) => node.gaps()),
+      );
+    const silent = () => look().misses.filter(({ record }) => record === null);
     // The logs, which tell of the gaps, come another way than the messages.
     await until(() => silent().length === 0, 'every miss has a record', 3000).catch(() => undefined);
-    const { misses, duplicates, disorders } = findings();
-    t.comment(`${audit.count} publishes, ${audit.deliveries} deliveries, ${audit.incomplete().length} not complete`);
-    for (const record of ['unconfirmed', 'no result', 'gap'])
+    const { misses, duplicates, disorders, miscounts, oddities } = look();
+    t.comment(
+      `${audit.count} publishes, ${audit.deliveries} deliveries to ${this.listeners.length} subscriptions, ${audit.incomplete().length} not complete`,
+    );
+    for (const record of ['unconfirmed', 'gap', 'lost'])
       t.comment(`${misses.filter((miss) => miss.record === record).length} misses on record: ${record}`);
     t.same(silent().slice(0, 5), [], 'no miss without a record of it');
     t.same(duplicates.slice(0, 5), [], 'nothing twice');
     t.same(disorders.slice(0, 5), [], 'all in order');
+    t.same(miscounts.slice(0, 5), [], 'all counted as it came');
+    t.same(oddities.slice(0, 5), [], 'nothing without a result, nothing that was not meant for its subscriber');
     for (const publisher of this.publishers) publisher.close();
+    await Promise.all(this.listeners.map((listener) => listener.close()));
     return misses;
   }
 }

@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { claimPorts } from '../ports.js';
-import type { Gap } from './audit.js';
 import { Breaker } from './breaker.js';
+import type { Gap } from './findings.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -36,9 +36,14 @@ export class NodeProcess {
     private readonly flags: readonly string[],
     /** Its seeds when it comes back: all others. */
     private readonly others: readonly string[],
-    /** Stands before its port for peers; null when they dial it directly. */
-    readonly breaker: Breaker | null,
+    /** Stands before its port for peers, for as long as it runs; nobody dials it directly. */
+    readonly breaker: Breaker,
   ) {}
+
+  /** False from the moment that it is told to end. */
+  get isRunning(): boolean {
+    return this.child !== null;
+  }
 
   get addresses(): Addresses {
     if (this.current === null) throw new Error(`${this.id} is not ready`);
@@ -48,6 +53,7 @@ export class NodeProcess {
   /** Fulfilled when the node says that it is ready. */
   async start(seeds: readonly string[] = this.others): Promise<void> {
     if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: run `npm run build` first');
+    await this.breaker.open();
     const flags = [...this.flags, `cluster.seeds=${seeds.join(',')}`];
     // As an operator's shell would: without the loaders and variables of the test runner.
     const options = { silent: true, execArgv: [], env: { PATH: process.env.PATH } };
@@ -80,15 +86,12 @@ export class NodeProcess {
   /** Ends it and waits until the process is gone; the exit code, or the signal's name. */
   async end(signal: NodeJS.Signals): Promise<number | string> {
     const { child } = this;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return 'not running';
     this.child = null;
     this.current = null;
-    const exit = new Promise<number | string>((resolve) =>
-      child.once('exit', (code, name) => resolve(code ?? name ?? 'unknown')),
-    );
-    child.kill(signal);
-    if (signal === 'SIGKILL') child.kill('SIGCONT');
-    return exit;
+    const how = child === null ? 'not running' : await ended(child, signal);
+    // From here on its peers find nobody, as they would without the breaker.
+    await this.breaker.close();
+    return how;
   }
 
   /** Gaps that it raised, in all its lives. */
@@ -121,37 +124,36 @@ export class NodeProcess {
   }
 }
 
-export interface ClusterOptions {
-  /** Put a breaker before each node's port for peers. */
-  readonly breakers?: boolean;
-  /** Further settings of every node, `path=value`. */
-  readonly settings?: readonly string[];
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | string> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exit = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    if (signal === 'SIGKILL') child.kill('SIGCONT');
+    await exit;
+  }
+  return child.exitCode ?? child.signalCode ?? 'unknown';
 }
 
-/** A mesh of ready processes, node-1 … node-n. */
+/** A mesh of ready processes, node-1 … node-n, each behind a breaker. */
 export class Cluster {
   private constructor(readonly nodes: readonly NodeProcess[]) {}
 
-  static async start(count: number, { breakers = false, settings = [] }: ClusterOptions = {}): Promise<Cluster> {
-    const ports = await claimPorts(4 * count);
-    const fronts = await Promise.all(
-      Array.from({ length: count }, (_, i) => (breakers ? Breaker.listen(ports[4 * i]) : null)),
-    );
-    const dialable = (i: number): string => fronts[i]?.address ?? `127.0.0.1:${ports[4 * i]}`;
-    const nodes = fronts.map((breaker, i) => {
-      const [peers, api, grpc, clients] = ports.slice(4 * i, 4 * i + 4);
-      const others = fronts.flatMap((_, k) => (k === i ? [] : [dialable(k)]));
+  static async start(count: number): Promise<Cluster> {
+    const ports = await claimPorts(5 * count);
+    const breakers = Array.from({ length: count }, (_, i) => new Breaker(ports[5 * i], ports[5 * i + 1]));
+    const nodes = breakers.map((breaker, i) => {
+      const [peers, api, grpc, clients] = ports.slice(5 * i + 1, 5 * i + 5);
+      const others = breakers.filter((other) => other !== breaker).map(({ address }) => address);
       const flags = [
         `node.id=node-${i + 1}`,
         `cluster.port=${peers}`,
-        `cluster.advertise=${dialable(i)}`,
+        `cluster.advertise=${breaker.address}`,
         'cluster.profile=local',
         `api.port=${api}`,
         `api.grpcPort=${grpc}`,
         `servers.0.port=${clients}`,
         'servers.0.bind=127.0.0.1',
         'drainSeconds=1',
-        ...settings,
       ];
       return new NodeProcess(`node-${i + 1}`, flags, others, breaker);
     });
@@ -159,7 +161,7 @@ export class Cluster {
     try {
       const [first, ...rest] = nodes;
       await first.start([]);
-      await Promise.all(rest.map((node) => node.start([dialable(0)])));
+      await Promise.all(rest.map((node) => node.start([first.breaker.address])));
       await cluster.agrees();
     } catch (error) {
       await cluster.stop();
@@ -181,7 +183,6 @@ export class Cluster {
   /** Ends everything, however it is. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.end('SIGKILL')));
-    await Promise.all(this.nodes.map((node) => node.breaker?.close()));
   }
 }
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { Audit, type Gap, type Miss, type Outcome } from './audit.js';
+import { Audit, type Outcome } from './audit.js';
+import { findingsOf, type Gap, type Miss } from './findings.js';
 
 const COMPLETE = { success: 1, fail: 0, unconfirmed: [] };
 const CHANNEL = 'c';
@@ -12,10 +13,10 @@ function books() {
   return {
     audit,
     subscription,
-    publish(result: Outcome['result'] = COMPLETE): string {
+    publish(outcome: Outcome = COMPLETE): string {
       now++;
       const { text, number } = audit.publish('p', 'n1', CHANNEL);
-      audit.finished('p', number, result);
+      audit.finished('p', number, outcome);
       return text;
     },
     arrives(...texts: string[]): void {
@@ -28,7 +29,7 @@ function books() {
       return { node: 'n2', peer: 'n1', channel: null, at: now, ...of };
     },
     records(...gaps: Gap[]): [number, Miss['record']][] {
-      return audit.findings(gaps).misses.map(({ number, record }) => [number, record]);
+      return findingsOf(audit, gaps).misses.map(({ number, record }) => [number, record]);
     },
   };
 }
@@ -43,20 +44,20 @@ t.test('everything that was published after the acknowledgement must come', asyn
     audit.finished('p', number, COMPLETE);
     if (i !== 1) audit.received(subscription, text);
   }
-  const { misses, duplicates, disorders } = audit.findings();
+  const { misses, duplicates, disorders } = findingsOf(audit);
   t.same(misses, [{ subscription: 's', node: 'n2', publisher: 'p', number: 4, record: null }]);
   t.same([...duplicates, ...disorders], []);
   t.equal(audit.count, 5);
 });
 
 t.test(
-  'a miss is on record when the result names its node; another node, or a count of failures, will not do',
+  'a miss is on record when the result names its node; another node, a count of failures or no result will not do',
   async (t) => {
     const { audit, publish, records } = books();
     publish({ success: 0, fail: 1, unconfirmed: ['n2'] });
     publish({ success: 0, fail: 1, unconfirmed: ['n3'] });
     publish({ success: 0, fail: 1, unconfirmed: [] });
-    publish(null);
+    publish('refused');
     audit.publish('p', 'n1', CHANNEL);
     t.same(
       records(),
@@ -64,13 +65,29 @@ t.test(
         [1, 'unconfirmed'],
         [2, null],
         [3, null],
-        [5, 'no result'],
+        [5, null],
       ],
       'a refused publish reaches nobody, and that is no miss',
     );
     t.equal(audit.incomplete().length, 5);
+    t.same(findingsOf(audit).oddities, ['p:5 has no result']);
   },
 );
+
+t.test('a node that was killed takes with it what it had not sent yet, and nothing before what it sent', async (t) => {
+  const { publish, arrives, gap, records } = books();
+  publish('lost');
+  arrives(publish('lost'));
+  publish('lost');
+  t.same(records(), [
+    [1, null],
+    [3, 'lost'],
+  ]);
+  t.same(records(gap({ at: 1 })), [
+    [1, 'gap'],
+    [3, 'lost'],
+  ]);
+});
 
 t.test('a gap stands for what was missed between two messages', async (t) => {
   const { publish, arrives, gap, records } = books();
@@ -129,15 +146,67 @@ t.test('a subscription that ended must have everything up to what it got last', 
   const { audit, subscription, publish, arrives, records } = books();
   const texts = [1, 2, 3, 4].map(() => publish());
   arrives(texts[0], texts[2]);
-  audit.ended(subscription);
+  audit.ended(subscription, false);
   t.same(records(), [[2, null]]);
+});
+
+t.test(
+  'a subscription that ended must have what had its result before the last question that its node answered',
+  async (t) => {
+    const { audit, subscription, publish, records } = books();
+    publish();
+    const { number } = audit.publish('p', 'n1', CHANNEL);
+    audit.lived(subscription, audit.tick);
+    audit.finished('p', number, COMPLETE);
+    publish();
+    audit.ended(subscription, false);
+    t.same(records(), [[1, null]]);
+  },
+);
+
+t.test('a complete result counts exactly those that got the message', async (t) => {
+  const { audit, publish, arrives } = books();
+  const counts = (success: number, ...unconfirmed: string[]) => ({ success, fail: 0, unconfirmed });
+  arrives(publish(counts(1)), publish(counts(0)), publish(counts(0, 'n3')), publish('lost'));
+  for (const count of [counts(0), counts(1), counts(1, 'n2')]) publish(count);
+  t.same(findingsOf(audit).miscounts, [
+    'p:2 counted 0, came to 1',
+    'p:6 counted 1, came to 0',
+    'p:7 counted 1, came to 0',
+  ]);
+});
+
+t.test(
+  'what a subscription was counted for may be lost with its killed node, but not while it ends politely',
+  async (t) => {
+    for (const torn of [true, false]) {
+      const { audit, subscription, publish } = books();
+      publish();
+      audit.ended(subscription, torn);
+      publish();
+      const late = 'p:2 counted 1, came to 0';
+      t.same(findingsOf(audit).miscounts, torn ? [late] : ['p:1 counted 1, came to 0', late]);
+    }
+  },
+);
+
+t.test('a message that was never published, or on another channel, is found', async (t) => {
+  const { audit, subscription, publish, arrives } = books();
+  arrives(publish(), 'p:2');
+  t.same(findingsOf(audit).oddities, ['s got p:2, which is not on its channel']);
+  audit.received(subscription, audit.publish('q', 'n1', 'another channel').text);
+  audit.finished('q', 1, COMPLETE);
+  t.same(findingsOf(audit).oddities, [
+    's got p:2, which is not on its channel',
+    's got q:1, which is not on its channel',
+  ]);
 });
 
 t.test('doubles and disorder are found', async (t) => {
   const { audit, publish, arrives } = books();
   const texts = [1, 2, 3].map(() => publish());
   arrives(texts[0], texts[2], texts[1], texts[1]);
-  const { duplicates, disorders } = audit.findings();
+  const { duplicates, disorders } = findingsOf(audit);
   t.same(duplicates, ['s got 2 of p twice']);
   t.same(disorders, ['s got p:2 after p:3']);
 });
