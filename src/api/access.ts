@@ -6,6 +6,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { AccessConfig } from '../config/schema.js';
 import { MeshError } from '../errors.js';
+import { countedAs } from './address.js';
 import { Brake } from './brake.js';
 import { verifyScrypt } from './password.js';
 
@@ -90,7 +91,8 @@ export class Access {
   /** Finds who `authorization` ("" for none) is, coming from `address`. `done` is called once, perhaps at once. */
   login(authorization: string, address: string, done: LoginDone): void {
     if (this.open) return done(null, ANYBODY);
-    const wait = this.brake.waitMs(address) / 1000;
+    const from = countedAs(address);
+    const wait = this.brake.waitMs(from) / 1000;
     if (wait > 0) return done(new MeshError('overloaded', 'too many wrong logins from this address', wait), ANYBODY);
     const credentials = parseAuthorization(authorization);
     if (credentials === null) {
@@ -98,22 +100,22 @@ export class Access {
     }
     const named = this.users.get(credentials.name);
     const user = named === undefined || named.host === null || named.host.test(address) ? named : undefined;
-    this.check(user, credentials, address, (outcome) => {
+    this.check(user, credentials, from, (outcome) => {
       if (outcome === 'busy') return done(new MeshError('overloaded', 'too many logins are being checked', 1), ANYBODY);
       if (outcome === 'right' && user !== undefined && this.users.get(user.name) === user) {
-        this.brake.succeeded(address);
+        this.brake.succeeded(from);
         return done(null, user);
       }
       done(new MeshError('not_authorised', `wrong name or password, or not allowed from ${address}`), ANYBODY);
     });
   }
 
-  /** `user` is undefined for a name that nobody has here; it takes as long as a wrong password, so that names cannot be probed. */
-  private check(user: User | undefined, { name, password }: Credentials, address: string, done: CheckDone): void {
+  /** `from`: what a wrong one is counted by. `user` is undefined for a name that nobody has here; it takes as long as a wrong password, so that names cannot be probed. */
+  private check(user: User | undefined, { name, password }: Credentials, from: string, done: CheckDone): void {
     const digest = this.digest(password);
     if (user !== undefined && user.digest !== null) {
       const right = timingSafeEqual(user.digest, digest);
-      if (!right) this.brake.failed(address);
+      if (!right) this.brake.failed(from);
       return done(right ? 'right' : 'wrong');
     }
     const fingerprint = createHmac('sha256', this.key).update(digest).update(name).digest('base64');
@@ -124,7 +126,7 @@ export class Access {
     if (others !== undefined) return void others.push(done);
     if (this.checks.size >= MAX_CHECKS) return done('busy');
     // A guess counts before its outcome is known: else those that come together would all be looked at before the first one counts.
-    this.brake.failed(address);
+    this.brake.failed(from);
     if (hash === '') return done('wrong');
     const waiting = [done];
     this.checks.set(key, waiting);

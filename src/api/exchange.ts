@@ -8,7 +8,8 @@ import { isUtf8 } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 import { MeshError } from '../errors.js';
 import type { Caller, Role } from './access.js';
-import { addressText, type Gate } from './gate.js';
+import { addressText } from './address.js';
+import type { Gate } from './gate.js';
 import { errorEnvelope } from './json.js';
 
 export interface Reply {

@@ -2,10 +2,10 @@
  * What every call passes before it runs, whatever it came by: login, role, rate limits; and what is counted about it. One gate
  * serves all transports of a node.
  */
-import { SocketAddress } from 'node:net';
 import type { AccessConfig, ApiConfig } from '../config/schema.js';
 import { MeshError } from '../errors.js';
 import { Access, type Caller, type Role } from './access.js';
+import { countedAs } from './address.js';
 import { RateLimit } from './limits.js';
 import type { Backplane } from './roles.js';
 
@@ -58,7 +58,9 @@ export class Gate {
   refusal(transport: Transport, caller: Caller, address: string, role: Role): MeshError | null {
     this.calls[transport]++;
     if (!this.callsWait) this.countLater();
-    return this.access.refusal(caller, role) ?? this.rate.refusal(caller.name === '' ? address : caller.name);
+    return (
+      this.access.refusal(caller, role) ?? this.rate.refusal(caller.name === '' ? countedAs(address) : caller.name)
+    );
   }
 
   private countLater(): void {
@@ -91,15 +93,4 @@ export class Gate {
     });
     return new MeshError('internal', 'internal error; the log of this node says more');
   }
-}
-
-/** An address as uWebSockets.js prints it (IPv6 at full length), in the form that is usual and that gRPC's side gives. */
-export function addressText(bytes: ArrayBuffer): string {
-  const text = Buffer.from(bytes).toString('latin1');
-  return text.includes(':') ? plainAddress(new SocketAddress({ address: text, family: 'ipv6' }).address) : text;
-}
-
-/** IPv4 also where it came mapped into IPv6, as ::ffff:1.2.3.4. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

@@ -2,7 +2,8 @@
 import grpc, { type Metadata, type ServerInterceptor, type StatusObject } from '@grpc/grpc-js';
 import { ERRORS, type MeshError } from '../errors.js';
 import { ANYBODY, type Caller } from './access.js';
-import { type Gate, plainAddress } from './gate.js';
+import { plainAddress } from './address.js';
+import type { Gate } from './gate.js';
 
 export interface Known {
   readonly caller: Caller;

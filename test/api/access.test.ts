@@ -2,9 +2,9 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { once } from 'node:events';
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { hostPattern } from '../../src/api/access.js';
+import { Access, hostPattern } from '../../src/api/access.js';
+import { addressText, countedAs, plainAddress } from '../../src/api/address.js';
 import { Brake } from '../../src/api/brake.js';
-import { addressText, plainAddress } from '../../src/api/gate.js';
 import { accessOf, live } from './live.js';
 
 const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
@@ -105,6 +105,36 @@ t.test('an address has one form, whichever transport it came by', async (t) => {
   t.equal(printed('0000:0000:0000:0000:0000:ffff:0a01:0203'), '10.1.2.3');
   t.equal(printed('0000:0000:0000:0000:0000:0000:0000:0001'), '::1');
   t.equal(plainAddress('::ffff:10.1.2.3'), '10.1.2.3');
+});
+
+t.test('whoever has one IPv6 address has its whole /64, so they count as one; IPv4 counts by itself', async (t) => {
+  const counted: [string, string][] = [
+    ['10.1.2.3', '10.1.2.3'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:db8::6', '2001:db8:0:0::/64'],
+    ['2001:db8:0:0:1::', '2001:db8:0:0::/64'],
+    ['2001::2:3:4:5:6', '2001:0:0:2::/64'],
+    ['::2:3:4:5:6:7:8', '0:2:3:4::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ];
+  for (const [address, by] of counted) t.equal(countedAs(address), by, address);
+
+  const access = new Access(accessOf({ users: [{ username: 'a', password: 'b' }] }), () => 0);
+  const from = (address: string, password: string) => {
+    let kind: string | undefined = 'none yet';
+    access.login(bearer(`a:${password}`).authorization, plainAddress(address), (error) => {
+      kind = error?.kind;
+    });
+    return kind;
+  };
+  for (let i = 1; i <= 6; i++) t.equal(from(`2001:db8::${i}`, 'guess'), 'not_authorised');
+  t.equal(from('2001:db8::7', 'b'), 'overloaded', 'the next address of the same /64');
+  t.equal(from('2001:db8:0:1::7', 'b'), undefined, 'an address of another one');
+  for (let i = 1; i <= 6; i++) t.equal(from(`::ffff:10.0.0.${i}`, 'guess'), 'not_authorised');
+  t.equal(from('::ffff:10.0.0.7', 'b'), undefined);
 });
 
 t.test('changed users hold at once, also for open connections', async (t) => {

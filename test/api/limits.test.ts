@@ -1,6 +1,10 @@
 import t from 'tap';
+import { ANYBODY } from '../../src/api/access.js';
+import { Gate } from '../../src/api/gate.js';
 import { RateLimit, TokenBucket } from '../../src/api/limits.js';
-import { live } from './live.js';
+import { schema } from '../../src/config/schema.js';
+import { FakeBackplane } from './fake-backplane.js';
+import { accessOf, live } from './live.js';
 
 t.test('a bucket holds one second and says how long to wait', async (t) => {
   const bucket = new TokenBucket(2, 0);
@@ -40,6 +44,20 @@ t.test(
     t.equal((await publish()).status, 200);
   },
 );
+
+t.test('without users, addresses have a rate each, and those of one IPv6 /64 one together', async (t) => {
+  const api = schema.shape.api.parse({ requestsPerSecond: 1 });
+  const gate = new Gate(api, accessOf({}), new FakeBackplane(), () => 0);
+  const refused = (address: string) => gate.refusal('http', ANYBODY, address, 'write')?.kind;
+  t.same(['10.0.0.1', '10.0.0.2', '10.0.0.1', '2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'].map(refused), [
+    undefined,
+    undefined,
+    'overloaded',
+    undefined,
+    'overloaded',
+    undefined,
+  ]);
+});
 
 t.test('one WebSocket connection has a rate of its own', async (t) => {
   const { socket } = await live(t, { api: { connectionRequestsPerSecond: 1 }, now: () => 0 });
