@@ -78,7 +78,13 @@ function readFile(file: string, sources: Map<string, string>, problems: Problem[
     return {};
   }
   try {
-    const tree: unknown = parseYaml(readFileSync(file, 'utf8')) ?? {};
+    const text = readFileSync(file, 'utf8');
+    // Nobody means all defaults by it: an editor is about to write it anew, or it went wrong. A comment is enough to mean them.
+    if (text.trim() === '') {
+      problems.push({ path: '', source: file, text: 'is empty, expected settings as "name: value"' });
+      return {};
+    }
+    const tree: unknown = parseYaml(text) ?? {};
     if (typeof tree !== 'object' || Array.isArray(tree)) {
       problems.push({ path: '', source: file, text: 'expected settings as "name: value"' });
       return {};

@@ -34,6 +34,7 @@ async function running(t: Test) {
   const [{ addresses }] = await once(child, 'message');
   const status = async (headers = {}) => (await fetch(`http://${addresses.api}/v1/version`, { headers })).status;
   return {
+    file,
     change,
     child,
     status,
@@ -54,7 +55,7 @@ async function running(t: Test) {
 }
 
 t.test('level, format and users of a changed file are taken over, and nothing of a broken one', async (t) => {
-  const { change, child, line, rest, status } = await running(t);
+  const { file, change, child, line, rest, status } = await running(t);
   t.match(JSON.parse(await line('ready')), { level: 30, msg: 'ready' });
   t.equal(await status(), 200);
 
@@ -66,6 +67,11 @@ t.test('level, format and users of a changed file are taken over, and nothing of
   );
   t.equal(await status(), 401);
   t.equal(await status(ann), 200);
+
+  writeFileSync(file, '');
+  child.kill('SIGHUP');
+  t.match(await line('the running one stays'), /is empty, expected settings/, 'as an editor may leave it for a moment');
+  t.equal(await status(), 401);
 
   change('logging: { level: loud, format: json }\naccess: { users: [] }\n');
   child.kill('SIGHUP');

@@ -124,10 +124,12 @@ t.test('a wrong secret is not shown', async (t) => {
   t.notMatch(problemsOf({ file: yaml('cluster: { secret: [hunter2] }') }).join(), /hunter2/);
 });
 
-t.test('a file that is missing, no YAML or no mapping says so', async (t) => {
+t.test('a file that is missing, empty, no YAML or no mapping says so', async (t) => {
   t.match(problemsOf({ file: join(folder, 'nowhere.yaml') })[0], /no such file/);
   t.match(problemsOf({ file: yaml('a: [') })[0], /cannot be read at line/);
   t.match(problemsOf({ file: yaml('[1]') })[0], /expected settings/);
+  t.match(problemsOf({ file: yaml(' \n') })[0], /is empty, expected settings/);
+  t.equal(loadConfig({ file: yaml('# nothing but defaults\n') }).sources.size, 0);
 });
 
 t.test('every setting has a doc, and every number a range', async (t) => {
