@@ -123,6 +123,10 @@ async function inBrowser(t: Test, browser: Browser): Promise<void> {
     await page.getByRole('button', { name: 'Look up' }).click();
     await page.getByText('3 in all, without 1 node that did not answer').waitFor();
     t.match(await text(page, '#explanation'), /node-2\s+said that it has subscribers/);
+    t.match(await text(page, '#explanation'), /Patterns with subscribers that it matches\s+user:\* \*\s+Owners/);
+    await page.fill('#explain-channel', 'news');
+    await page.getByRole('button', { name: 'Look up' }).click();
+    await page.getByText('Patterns').waitFor({ state: 'detached' });
     t.strictSame(complaints, []);
   });
 

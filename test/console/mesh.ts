@@ -74,7 +74,7 @@ export function furnish(mesh: FakeBackplane): void {
     done({
       channel,
       subscribers: { 'node-1': 2, 'node-2': 1, 'node-3': 0, 'node-4': null },
-      patterns: [],
+      patterns: channel.startsWith('user:') ? ['user:*', '*'] : [],
       owners: ['node-1', 'node-2', 'node-3', 'node-4'],
       route: [
         { nodeId: 'node-1', why: 'subscribers here' },

@@ -24,7 +24,7 @@ export function startExplaining() {
   });
 }
 
-function describe({ subscribers, owners, route, lookup }) {
+function describe({ subscribers, patterns, owners, route, lookup }) {
   const nodes = Object.entries(subscribers);
   const known = nodes.filter(([, number]) => number !== null);
   const sum = known.reduce((all, [, number]) => all + number, 0);
@@ -42,13 +42,13 @@ function describe({ subscribers, owners, route, lookup }) {
       `A publish now goes to${route.length === 0 ? ' nobody' : ''}${asked}`,
       route.map(({ nodeId, why }) => [nodeId, WHY[why] ?? why]),
     ),
-    element(
-      'div',
-      {},
-      element('dt', {}, 'Owners, who know its interest'),
-      element('dd', { class: 'mono' }, owners.join(', ')),
-    ),
+    patterns.length === 0 ? null : line('Patterns with subscribers that it matches', patterns.join(' ')),
+    line('Owners, who know its interest', owners.join(', ')),
   );
+}
+
+function line(title, text) {
+  return element('div', {}, element('dt', {}, title), element('dd', { class: 'mono' }, text));
 }
 
 function part(title, rows) {
