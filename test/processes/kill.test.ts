@@ -3,10 +3,11 @@ import t from 'tap';
 import { probe, timeToAgree, underLoad } from './load.js';
 import { Cluster, until } from './process.js';
 
+const cluster = await Cluster.start(5);
+t.teardown(() => cluster.stop());
+const { nodes } = cluster;
+
 t.test('processes are killed under load: they are gone by themselves, and come back by themselves', async (t) => {
-  const cluster = await Cluster.start(5);
-  t.teardown(() => cluster.stop());
-  const { nodes } = cluster;
   const load = await underLoad(cluster);
   // The second node dies with a publisher of its own, the third without one.
   await load.publish(nodes[1], 500);
@@ -29,9 +30,6 @@ t.test('processes are killed under load: they are gone by themselves, and come b
 });
 
 t.test('a process stands still and goes on: it is gone meanwhile, and back under its next generation', async (t) => {
-  const cluster = await Cluster.start(5);
-  t.teardown(() => cluster.stop());
-  const { nodes } = cluster;
   const still = nodes[4];
   const rest = nodes.slice(0, 4);
   const load = await underLoad(cluster);

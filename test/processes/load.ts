@@ -33,20 +33,19 @@ export class Load {
     const { audit } = this;
     await Promise.all(this.publishers.map((publisher) => publisher.stop()));
     await Promise.all(this.listeners.map((listener) => listener.caughtUp()));
-    const look = () =>
-      findingsOf(
-        audit,
-        cluster.nodes.flatMap((node) => node.gaps()),
-      );
+    const gaps = () => cluster.nodes.flatMap((node) => node.gaps());
+    const look = () => findingsOf(audit, gaps());
     const silent = () => look().misses.filter(({ record }) => record === null);
     // The logs, which tell of the gaps, come another way than the messages.
     await until(() => silent().length === 0, 'every miss has a record', 3000).catch(() => undefined);
     const { misses, duplicates, disorders, miscounts, oddities } = look();
-    t.comment(
-      `${audit.count} publishes, ${audit.deliveries} deliveries to ${this.listeners.length} subscriptions, ${audit.incomplete().length} not complete`,
-    );
+    const incomplete = audit.incomplete();
+    const refused = incomplete.filter((text) => text.endsWith('refused')).length;
+    t.comment(`${audit.count} publishes, ${incomplete.length} of them not complete, ${refused} refused`);
+    t.comment(`${audit.deliveries} deliveries to ${this.listeners.length} subscriptions`);
     for (const record of ['unconfirmed', 'gap', 'lost'])
       t.comment(`${misses.filter((miss) => miss.record === record).length} misses on record: ${record}`);
+    t.equal(refused, 0, 'all taken: the nodes that are published at are ready');
     t.same(silent().slice(0, 5), [], 'no miss without a record of it');
     t.same(duplicates.slice(0, 5), [], 'nothing twice');
     t.same(disorders.slice(0, 5), [], 'all in order');
