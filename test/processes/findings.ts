@@ -1,5 +1,5 @@
 /** What is wrong in the books of a run: whether it kept ROUTING.md's guarantee. */
-import type { Arrival, Audit, Entry, Subscription } from './audit.js';
+import type { Audit, Entry, Subscription } from './audit.js';
 
 /** A node said that messages from a peer may have been missed: of a channel, or of any (null). */
 export interface Gap {
@@ -70,7 +70,6 @@ function missesOf(
   const { name, node } = subscription;
   const arrivals = subscription.got.get(publisher) ?? [];
   const arrivedAt = new Map(arrivals.map(({ number, at }) => [number, at]));
-  const last = Math.max(0, ...arrivedAt.keys());
   const misses: Miss[] = [];
   // From the end, so that it is known when the next message from the same node came: by then the two were connected again.
   const next = new Map<string, number>();
@@ -78,7 +77,7 @@ function missesOf(
     const entry = entries[number - 1];
     const at = arrivedAt.get(number);
     if (at !== undefined) next.set(entry.node, at);
-    else if (isOwed(entry, subscription, number < last))
+    else if (isOwed(entry, subscription, next.size > 0))
       misses.push({ subscription: name, node, publisher, number, record: recordOf(entry, node, next, gaps) });
   }
   return misses.reverse();
@@ -124,7 +123,7 @@ function miscountsOf(subscriptions: readonly Subscription[], publisher: string, 
   const came = entries.map(() => 0);
   const perhaps = entries.map(() => 0);
   for (const { got, channel, torn, until } of subscriptions) {
-    const numbers = new Set((got.get(publisher) ?? []).map(({ number }: Arrival) => number));
+    const numbers = new Set((got.get(publisher) ?? []).map(({ number }) => number));
     entries.forEach((entry, i) => {
       if (entry.channel !== channel) return;
       if (numbers.has(i + 1)) came[i]++;
