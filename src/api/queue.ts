@@ -46,7 +46,8 @@ interface Topic {
 
 interface State {
   readonly consumer: Consumer;
-  readonly topics: readonly string[];
+  /** None once it has stopped; it is remembered until nothing is unsent. */
+  topics: readonly string[];
   /** Written, but perhaps still in the connection's buffer; oldest first. */
   unsent: Item[];
 }
@@ -90,7 +91,9 @@ export class Queue {
       const problem = topicProblem(name);
       if (problem !== null) return new MeshError('invalid_argument', problem);
     }
-    if (this.states.has(consumer)) return new MeshError('already_consuming', 'this connection consumes already');
+    const before = this.states.get(consumer);
+    if (before !== undefined && before.topics.length > 0)
+      return new MeshError('already_consuming', 'this connection consumes already');
     const names = [...new Set(topics as string[])];
     const added = names.filter((name) => !this.topics.has(name)).length;
     if (this.topics.size + added > this.limits.maxTopics) {
@@ -99,7 +102,7 @@ export class Queue {
         `the queue may have ${this.limits.maxTopics} topics (lua.queue.maxTopics)`,
       );
     }
-    const state: State = { consumer, topics: names, unsent: [] };
+    const state: State = { consumer, topics: names, unsent: before?.unsent ?? [] };
     this.states.set(consumer, state);
     for (const name of names) {
       this.topic(name)?.consumers.push(state);
@@ -111,8 +114,8 @@ export class Queue {
   /** Stops handing values to `consumer`, which stays connected. False when it did not consume. */
   cancel(consumer: Consumer): boolean {
     const state = this.states.get(consumer);
-    if (state === undefined) return false;
-    this.forget(state);
+    if (state === undefined || state.topics.length === 0) return false;
+    this.leave(state);
     return true;
   }
 
@@ -120,9 +123,14 @@ export class Queue {
   gone(consumer: Consumer): void {
     const state = this.states.get(consumer);
     if (state === undefined) return;
-    for (const item of state.unsent.reverse()) this.topic(item.topic)?.items.unshift(item);
+    for (const item of state.unsent.reverse()) {
+      const topic = this.topic(item.topic);
+      if (topic === null) this.meter.count('drops_total', 1, 'queue_topics');
+      else topic.items.unshift(item);
+    }
     const touched = new Set(state.unsent.map((item) => item.topic));
-    this.forget(state);
+    this.leave(state);
+    this.states.delete(consumer);
     for (const name of touched) this.wake(name);
   }
 
@@ -131,7 +139,9 @@ export class Queue {
     const state = this.states.get(consumer);
     if (state === undefined) return;
     trimUnsent(state);
-    if (state.unsent.length === 0) for (const name of state.topics) this.wake(name);
+    if (state.unsent.length > 0) return;
+    if (state.topics.length === 0) this.states.delete(consumer);
+    for (const name of state.topics) this.wake(name);
   }
 
   /** Values that wait, by topic. */
@@ -160,9 +170,11 @@ export class Queue {
     return topic;
   }
 
-  private forget(state: State): void {
-    this.states.delete(state.consumer);
-    for (const name of state.topics) {
+  private leave(state: State): void {
+    const { topics } = state;
+    state.topics = [];
+    if (state.unsent.length === 0) this.states.delete(state.consumer);
+    for (const name of topics) {
       const topic = this.topics.get(name);
       if (topic === undefined) continue;
       topic.consumers.splice(topic.consumers.indexOf(state), 1);

@@ -113,6 +113,23 @@ t.test(
   },
 );
 
+t.test('a consumer that stopped and then goes away leaves its unsent values to the others, too', async (t) => {
+  const { queue, turn } = local();
+  const slow = new FakeConsumer(150);
+  queue.consume(slow, ['a']);
+  push(queue, 'a', 1, 2, 3, 4, 5);
+  turn();
+  t.ok(queue.cancel(slow));
+  t.notOk(queue.cancel(slow), 'it has stopped already');
+  t.equal(queue.consume(slow, ['b']), null, 'and may begin again');
+  t.ok(queue.cancel(slow));
+  queue.gone(slow);
+  const other = new FakeConsumer();
+  queue.consume(other, ['a']);
+  turn();
+  t.same(other.got, [3, 4, 5]);
+});
+
 t.test('a consumer whose buffer went down gets the next values', async (t) => {
   const { queue, turn } = local();
   const slow = new FakeConsumer(10);
