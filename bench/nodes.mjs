@@ -9,7 +9,7 @@ import { startLumesh } from './systems/lumesh.mjs';
 
 const COUNTS = [1, 2, 3, 6];
 const WINDOW_PER_NODE = 256;
-const WARM_UP_MS = quick ? 1000 : 5000;
+const WARM_UP_MS = quick ? 1000 : 20_000;
 const costs = { fan: [], channels: [] };
 for (const count of COUNTS) {
   const fan = await fanOut(() => startLumesh(count), { node: count - 1 });

@@ -211,7 +211,7 @@ async function main() {
   });
   const seconds = values.quick ? 1 : Number(values.seconds);
   const runs = { ours: [], mesh: [], bare: [] };
-  for (let run = 0; run < (values.quick ? 2 : Number(values.runs)); run++) {
+  for (let run = 0; run < (values.quick ? 1 : Number(values.runs)); run++) {
     for (const way of Object.keys(runs)) runs[way].push(await measure(way, seconds));
   }
   const of = (way, key) => median(runs[way].map((run) => run[key]));
