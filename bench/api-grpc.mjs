@@ -3,7 +3,8 @@
  * HTTP/2 stream that writes prepared messages. The baseline is the claim: 60 thousand publishes a second.
  */
 import { connect } from 'node:http2';
-import { measure, median, report, startNode, subscribers } from './api-parts.mjs';
+import { measure, startNode, subscribers } from './api-parts.mjs';
+import { median, report } from './lib/compare.mjs';
 
 const ROUNDS = 3;
 const SECONDS = 2;
@@ -71,9 +72,11 @@ console.log(`${audience.bytes() / 66} deliveries checked by their bytes`);
 console.log(`publishes per CPU second: ${median(results.map((result) => result.perCpuSecond)).toFixed(0)}`);
 audience.close();
 await node.stop();
-report(
-  'gRPC PublishStream with counts on one stream',
-  median(results.map((result) => result.perSecond)),
-  CLAIM,
-  'publishes per second',
-);
+const perSecond = median(results.map((result) => result.perSecond));
+report({
+  claim: 'gRPC PublishStream with counts on one stream',
+  ours: perSecond,
+  baseline: CLAIM,
+  ratio: perSecond / CLAIM,
+  unit: 'publishes per second',
+});

@@ -2,8 +2,8 @@
  * HTTP publishes with counts to 3 local subscribers, per CPU second of the node, beside a bare uWebSockets.js handler that only
  * parses the same body and answers. 32 connections, one request under way on each.
  */
-import { httpLoad, measure, median, report, startBare, startNode, subscribers } from './api-parts.mjs';
-import { quick } from './lib/compare.mjs';
+import { httpLoad, measure, startBare, startNode, subscribers } from './api-parts.mjs';
+import { median, quick, report } from './lib/compare.mjs';
 
 const ROUNDS = quick ? 1 : 3;
 const SECONDS = 2;
@@ -32,9 +32,10 @@ console.log(`requests per second: lumesh ${perSecond(ours)}, bare ${perSecond(th
 audience.close();
 await Promise.all([node.stop(), bare.stop()]);
 const perCpu = (results) => median(results.map((result) => result.perCpuSecond));
-report(
-  'HTTP publish with counts to 3 subscribers, of a bare JSON POST handler',
-  perCpu(ours),
-  perCpu(theirs),
-  'requests per CPU second',
-);
+report({
+  claim: 'HTTP publish with counts to 3 subscribers, of a bare JSON POST handler',
+  ours: perCpu(ours),
+  baseline: perCpu(theirs),
+  ratio: perCpu(ours) / perCpu(theirs),
+  unit: 'requests per CPU second',
+});

@@ -5,18 +5,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './lib/process.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
-}
 
 /** Starts one node with the default Lua entry and waits until it is ready. */
 export async function startNode() {
@@ -165,16 +158,4 @@ export async function webSocketLoad(port, call, answer, window) {
   });
   pump();
   return { count, close: () => void socket.destroy() };
-}
-
-export function median(values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
-}
-
-/** The last line of a benchmark, for run.mjs. */
-export function report(claim, ours, baseline, unit) {
-  const round = (value) => Number(value.toPrecision(4));
-  console.log(
-    JSON.stringify({ claim, ours: round(ours), baseline: round(baseline), ratio: round(ours / baseline), unit }),
-  );
 }

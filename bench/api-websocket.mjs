@@ -2,8 +2,8 @@
  * WebSocket API publishes with counts to 3 local subscribers, beside HTTP publishes on the same node: per CPU second of the node.
  * One WebSocket connection with 512 calls under way; HTTP on 32 connections.
  */
-import { httpLoad, measure, median, report, startNode, subscribers, webSocketLoad } from './api-parts.mjs';
-import { quick } from './lib/compare.mjs';
+import { httpLoad, measure, startNode, subscribers, webSocketLoad } from './api-parts.mjs';
+import { median, quick, report } from './lib/compare.mjs';
 
 const ROUNDS = quick ? 1 : 3;
 const SECONDS = 2;
@@ -29,4 +29,10 @@ console.log(`publishes per second: WebSocket ${perSecond(ours)}, HTTP ${perSecon
 audience.close();
 await node.stop();
 const perCpu = (results) => median(results.map((result) => result.perCpuSecond));
-report('WebSocket API publish with counts, of HTTP publish', perCpu(ours), perCpu(theirs), 'publishes per CPU second');
+report({
+  claim: 'WebSocket API publish with counts, of HTTP publish',
+  ours: perCpu(ours),
+  baseline: perCpu(theirs),
+  ratio: perCpu(ours) / perCpu(theirs),
+  unit: 'publishes per CPU second',
+});

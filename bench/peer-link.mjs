@@ -11,6 +11,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from './lib/compare.mjs';
 
 const PAYLOAD = 128;
 const WINDOW = 4096;
@@ -198,8 +199,6 @@ async function measure(way, seconds) {
   listener.stop();
   return { perSecond: result.messages / result.took, cpuMicros: (result.cpu + cpu) / result.messages };
 }
-
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 async function main() {
   const { values } = parseArgs({
