@@ -26,7 +26,7 @@ export function loginInterceptor(gate: Gate, callers: Callers, beforeHealth: () 
   return (method, call) => {
     const isHealth = method.path.startsWith(HEALTH_PATH);
     if (isHealth) beforeHealth();
-    const address = plainAddress(call.getConnectionInfo().remoteAddress ?? '');
+    const address = gate.needsAddress ? plainAddress(call.getConnectionInfo().remoteAddress ?? '') : '';
     return new grpc.ServerInterceptingCall(call, {
       start(next) {
         next({

@@ -8,7 +8,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { ApiConfig } from '../config/schema.js';
-import { CHANNELS, PATTERNS } from '../core/subscribable.js';
+import { CHANNELS, PATTERNS, type Subscribable } from '../core/subscribable.js';
 import { MeshError } from '../errors.js';
 import { BackEnd } from './back-end.js';
 import { FramedWriter, serializeBatch } from './framed-writer.js';
@@ -222,16 +222,16 @@ export class GrpcApi {
       backEnd.unsubscribeAll();
     });
     const { channels, patterns } = call.request;
-    let waiting = 2;
+    const lists: [Subscribable, readonly string[]][] = patterns.length > 0 ? [[PATTERNS, patterns]] : [];
+    // A request that names nothing is refused for its empty list of channels.
+    if (channels.length > 0 || lists.length === 0) lists.push([CHANNELS, channels]);
+    let waiting = lists.length;
     const known = (error: MeshError | null): void => {
       if (over) return;
       if (error !== null) close(error);
       else if (--waiting === 0) call.sendMetadata(new grpc.Metadata());
     };
-    if (patterns.length === 0) known(null);
-    else backEnd.subscribe(PATTERNS, patterns, known);
-    if (channels.length === 0 && patterns.length > 0) known(null);
-    else backEnd.subscribe(CHANNELS, channels, known);
+    for (const [what, texts] of lists) backEnd.subscribe(what, texts, known);
   }
 
   /** Role and rate limits of one request. */

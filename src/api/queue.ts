@@ -116,6 +116,7 @@ export class Queue {
     const state = this.states.get(consumer);
     if (state === undefined || state.topics.length === 0) return false;
     this.leave(state);
+    if (state.unsent.length === 0) this.states.delete(consumer);
     return true;
   }
 
@@ -173,7 +174,6 @@ export class Queue {
   private leave(state: State): void {
     const { topics } = state;
     state.topics = [];
-    if (state.unsent.length === 0) this.states.delete(state.consumer);
     for (const name of topics) {
       const topic = this.topics.get(name);
       if (topic === undefined) continue;
