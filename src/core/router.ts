@@ -61,10 +61,11 @@ export class Router implements Forwarding {
   /** `done` gets the counts, once, perhaps before this returns; null when nobody wants them. Returns why it is not accepted, or null. */
   publish(message: Message, done: ((result: PublishResult) => void) | null): string | null {
     const pending = done === null ? null : new Pending(this.accepted++ % TIMED === 0 ? this.timed(done) : done);
-    const problem = this.route({ message, pending, at: this.ports.clock.now() });
+    const channel = this.channels.find(message.channel);
+    const problem = this.route(channel, { message, pending, at: this.ports.clock.now() });
     if (problem !== null) return problem;
     this.published++;
-    const { success, fail } = this.here.deliver(this.channels.find(message.channel), message);
+    const { success, fail } = this.here.deliver(channel, message);
     pending?.settle(success, fail);
     return null;
   }
@@ -80,16 +81,14 @@ export class Router implements Forwarding {
   // ── route: decide the nodes (rules 6 and 7) ──
 
   /** An owner asks nobody; everybody else goes by a lease or a look-up, and so does who waits behind one. */
-  private route(queued: Queued): string | null {
-    let channel = this.channels.find(queued.message.channel);
+  private route(channel: Channel | undefined, queued: Queued): string | null {
     if (!channel?.publisher?.queue.length) {
       if (this.peers.inView.length === 0) return null;
       if (this.peers.ownsAll || (channel !== undefined && this.peers.owns(channel))) {
         if (this.sendAsOwner(channel, queued)) return null;
       }
     }
-    channel ??= this.channels.get(queued.message.channel);
-    return this.away.publish(channel, queued);
+    return this.away.publish(channel ?? this.channels.get(queued.message.channel), queued);
   }
 
   /** The directory's rows, and every member whose sync mark is not this view. */
