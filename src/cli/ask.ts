@@ -19,9 +19,16 @@ export async function send(options: ClientOptions, clientId: string, text: strin
   print('sent');
 }
 
-/** Prints one line per message, `channel<TAB>data`, until the node closes the connection. */
-export async function subscribe(options: ClientOptions, channels: readonly string[], print: Print): Promise<void> {
-  await listen(options, { m: 'mesh.subscribe', p: { c: channels } }, (event) => {
+/** Prints one line per message, `channel<TAB>data`, until the node closes the connection. `names`: channels, or patterns of them. */
+export async function subscribe(
+  options: ClientOptions & { patterns?: boolean },
+  names: readonly string[],
+  print: Print,
+): Promise<void> {
+  const request = options.patterns
+    ? { m: 'mesh.psubscribe', p: { p: names } }
+    : { m: 'mesh.subscribe', p: { c: names } };
+  await listen(options, request, (event) => {
     const text = event.t === 'binary' ? `base64:${event.d}` : String(event.d);
     print(`${event.c}\t${text}`);
   });

@@ -109,6 +109,7 @@ function clients(root: Command): void {
     .action((id, data, options) => send(options, id, data, print));
   client('subscribe', 'print what arrives on channels')
     .argument('<channel...>')
+    .option('--patterns', 'the channels are patterns: * stands for any run of characters, as in "room.*"')
     .action((names, options) => subscribe(options, names, print));
   client('members', 'show the nodes of the mesh')
     .option('--json', 'for machines')

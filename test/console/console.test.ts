@@ -99,6 +99,20 @@ async function inBrowser(t: Test, browser: Browser): Promise<void> {
     t.strictSame(complaints, []);
   });
 
+  t.test('what is published on a channel that matches a pattern is heard', async (t) => {
+    const { node, page, complaints } = await open(t);
+    await page.goto(node.url);
+    await page.fill('#listen-channels', 'room.*');
+    await page.check('#listen-patterns');
+    await page.click('#listen-button');
+    await page.getByText('Listening to room.*.').waitFor();
+    await page.fill('#publish-channel', 'room.7');
+    await page.getByRole('button', { name: 'Publish' }).click();
+    await page.locator('#messages li').waitFor();
+    t.match(await page.locator('#messages li').innerText(), /room\.7.*Hello,World!/s);
+    t.strictSame(complaints, []);
+  });
+
   t.test('errors of the API are shown in its own words', async (t) => {
     const { node, page } = await open(t);
     await page.goto(node.url);
@@ -126,7 +140,7 @@ async function inBrowser(t: Test, browser: Browser): Promise<void> {
     t.match(await text(page, '#explanation'), /Patterns with subscribers that it matches\s+user:\* \*\s+Owners/);
     await page.fill('#explain-channel', 'news');
     await page.getByRole('button', { name: 'Look up' }).click();
-    await page.getByText('Patterns').waitFor({ state: 'detached' });
+    await page.getByText('Patterns with subscribers').waitFor({ state: 'detached' });
     t.strictSame(complaints, []);
   });
 

@@ -20,13 +20,15 @@ let fresh = [];
 export function startLive() {
   byId('listen').addEventListener('submit', (event) => {
     event.preventDefault();
-    if (socket === null) listen(new FormData(event.target).get('channels').trim().split(/\s+/));
-    else stop('Not listening.');
+    if (socket !== null) return stop('Not listening.');
+    const form = new FormData(event.target);
+    listen(form.get('channels').trim().split(/\s+/), form.get('patterns') !== null);
   });
   byId('publish').addEventListener('submit', publish);
 }
 
-function listen(channels) {
+function listen(names, patterns) {
+  const method = patterns ? 'mesh.psubscribe' : 'mesh.subscribe';
   const opening = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws/v1`);
   socket = opening;
   heard = 0;
@@ -35,13 +37,13 @@ function listen(channels) {
   let opened = false;
   opening.onopen = () => {
     opened = true;
-    opening.send(JSON.stringify({ m: 'mesh.subscribe', p: { c: channels }, i: 1 }));
+    opening.send(JSON.stringify({ m: method, p: patterns ? { p: names } : { c: names }, i: 1 }));
   };
   opening.onmessage = ({ data }) => {
     const message = JSON.parse(data);
-    if (message.e === 'mesh.subscribe') arrived(message.p);
+    if (message.e === method) arrived(message.p);
     else if (message.i === 1 && message.E !== null) stop(message.E.m, true);
-    else if (message.i === 1) say(`Listening to ${channels.join(', ')}.`);
+    else if (message.i === 1) say(`Listening to ${names.join(', ')}.`);
   };
   opening.onclose = ({ reason }) => {
     if (socket !== opening) return;
@@ -62,6 +64,7 @@ function toggle(listening) {
   byId('listen-button').textContent = listening ? 'Stop' : 'Listen';
   byId('listen-button').className = listening ? 'stop' : '';
   byId('listen-channels').readOnly = listening;
+  byId('listen-patterns').disabled = listening;
 }
 
 function say(text, bad = false) {
