@@ -3,8 +3,9 @@
  * HTTP/2 stream that writes prepared messages. The baseline is the claim: 60 thousand publishes a second.
  */
 import { connect } from 'node:http2';
-import { measure, startNode, subscribers } from './api-parts.mjs';
+import { measureLoad, subscribers } from './lib/api-load.mjs';
 import { median, report } from './lib/compare.mjs';
+import { startLumesh } from './systems/lumesh.mjs';
 
 const ROUNDS = 3;
 const SECONDS = 2;
@@ -59,16 +60,17 @@ function streamLoad(port) {
   return { count, close: () => session.destroy() };
 }
 
-const node = await startNode();
-const audience = await subscribers(node.clients, 'user:1001', 3);
+const node = await startLumesh(1);
+const [server] = node.servers;
+const audience = await subscribers(node, 'user:1001', 3);
 const results = [];
 for (let round = 0; round < ROUNDS; round++) {
-  const load = streamLoad(node.grpc);
-  await measure(node.pid, 0.5, load.count);
-  results.push(await measure(node.pid, SECONDS, load.count));
+  const load = streamLoad(node.grpcs[0]);
+  await measureLoad(server, 0.5, load.count);
+  results.push(await measureLoad(server, SECONDS, load.count));
   load.close();
 }
-console.log(`${audience.bytes() / 66} deliveries checked by their bytes`);
+console.log(`${audience.messages()} deliveries`);
 console.log(`publishes per CPU second: ${median(results.map((result) => result.perCpuSecond)).toFixed(0)}`);
 audience.close();
 await node.stop();

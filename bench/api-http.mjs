@@ -2,8 +2,10 @@
  * HTTP publishes with counts to 3 local subscribers, per CPU second of the node, beside a bare uWebSockets.js handler that only
  * parses the same body and answers. 32 connections, one request under way on each.
  */
-import { httpLoad, measure, startBare, startNode, subscribers } from './api-parts.mjs';
+import { httpLoad, measureLoad, subscribers } from './lib/api-load.mjs';
 import { median, quick, report } from './lib/compare.mjs';
+import { startScript } from './lib/process.mjs';
+import { startLumesh } from './systems/lumesh.mjs';
 
 const ROUNDS = quick ? 1 : 3;
 const SECONDS = 2;
@@ -11,26 +13,26 @@ const CONNECTIONS = 32;
 const BODY = JSON.stringify({ c: 'user:1001', d: 'x'.repeat(64) });
 const ANSWER = '{"E":null,"r":{"s":3,"f":0}}';
 
-const node = await startNode();
-const bare = await startBare();
-const audience = await subscribers(node.clients, 'user:1001', 3);
+const node = await startLumesh(1);
+const bare = await startScript(new URL('./servers/json-post.mjs', import.meta.url));
+const audience = await subscribers(node, 'user:1001', 3);
 const [ours, theirs] = [[], []];
 for (let round = 0; round < ROUNDS; round++) {
-  for (const [server, results] of [
-    [node, ours],
-    [bare, theirs],
+  for (const { server, port, results } of [
+    { server: node.servers[0], port: node.apis[0], results: ours },
+    { ...bare, results: theirs },
   ]) {
-    const load = httpLoad(server.api, BODY, ANSWER, CONNECTIONS);
-    await measure(server.pid, 0.5, load.count);
-    results.push(await measure(server.pid, SECONDS, load.count));
+    const load = httpLoad(port, BODY, ANSWER, CONNECTIONS);
+    await measureLoad(server, 0.5, load.count);
+    results.push(await measureLoad(server, SECONDS, load.count));
     load.close();
   }
 }
-console.log(`${audience.bytes() / 66} deliveries checked by their bytes`);
+console.log(`${audience.messages()} deliveries`);
 const perSecond = (results) => median(results.map((result) => result.perSecond)).toFixed(0);
 console.log(`requests per second: lumesh ${perSecond(ours)}, bare ${perSecond(theirs)}`);
 audience.close();
-await Promise.all([node.stop(), bare.stop()]);
+await Promise.all([node.stop(), bare.server.stop()]);
 const perCpu = (results) => median(results.map((result) => result.perCpuSecond));
 report({
   claim: 'HTTP publish with counts to 3 subscribers, of a bare JSON POST handler',

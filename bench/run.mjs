@@ -27,7 +27,7 @@ const names = args.filter((arg) => !arg.startsWith('--'));
 
 function claims() {
   const all = readdirSync(here)
-    .filter((file) => /^(?!run\.).*(?<!-parts|-bare)\.mjs$/.test(file))
+    .filter((file) => /^(?!run\.).*\.mjs$/.test(file))
     .map((file) => file.slice(0, -4));
   if (names.length > 0) return all.filter((name) => names.includes(name));
   return quick ? all.filter((name) => !LEFT_OUT.includes(name)) : all;

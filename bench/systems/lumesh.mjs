@@ -12,6 +12,7 @@ export async function startLumesh(count = 1, settings = {}) {
   const servers = [];
   const clients = [];
   const apis = [];
+  const grpcs = [];
   for (let i = 0; i < count; i++) {
     const [peers, api, grpc, client] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
     const all = {
@@ -39,11 +40,13 @@ export async function startLumesh(count = 1, settings = {}) {
     seeds.push(`127.0.0.1:${peers}`);
     clients.push(client);
     apis.push(api);
+    grpcs.push(grpc);
   }
   return {
     name: 'lumesh',
     servers,
     apis,
+    grpcs,
     address: (node = 0) => ({ port: clients[node % count] }),
     subscribe,
     publisher: (node = 0) => openPublisher(apis[node % count]),

@@ -15,4 +15,5 @@ app.post('/v1/mesh/publish', (res) => {
     });
   });
 });
-app.listen('127.0.0.1', 0, (socket) => console.log(uWS.us_socket_local_port(socket)));
+app.listen('127.0.0.1', 0, (socket) => process.send({ port: uWS.us_socket_local_port(socket) }));
+process.on('disconnect', () => process.exit());
