@@ -5,6 +5,9 @@ export class Patterns {
   size = 0;
   /** Records by the length of their pattern's prefix, then by the prefix. */
   private readonly byLength = new Map<number, Map<string, Set<Channel>>>();
+  /** The last answer: a publish asks when it is routed and when it is delivered, and the next one is often of the same channel. */
+  private lastName: string | null = null;
+  private lastFound: readonly Channel[] = [];
 
   add(channel: Channel): void {
     const { prefix } = channel.pattern!;
@@ -17,6 +20,7 @@ export class Patterns {
     if (alike) alike.add(channel);
     else byPrefix.set(prefix, new Set([channel]));
     this.size++;
+    this.lastName = null;
   }
 
   delete(channel: Channel): void {
@@ -25,12 +29,21 @@ export class Patterns {
     const alike = byPrefix.get(prefix)!;
     alike.delete(channel);
     this.size--;
+    this.lastName = null;
     if (alike.size > 0) return;
     byPrefix.delete(prefix);
     if (byPrefix.size === 0) this.byLength.delete(prefix.length);
   }
 
   matching(name: string): readonly Channel[] {
+    if (name !== this.lastName) {
+      this.lastFound = this.find(name);
+      this.lastName = name;
+    }
+    return this.lastFound;
+  }
+
+  private find(name: string): Channel[] {
     const found: Channel[] = [];
     for (const [length, byPrefix] of this.byLength) {
       const alike = length <= name.length ? byPrefix.get(name.slice(0, length)) : undefined;
