@@ -1,7 +1,13 @@
 /** Patterns from a client's Lua to a back end's publish, over three real nodes. */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import grpc from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
 import t from 'tap';
 import { Client, post, startMesh } from './cluster.js';
+
+const definition = loadSync(fileURLToPath(new URL('../../proto/lumesh.proto', import.meta.url)), { defaults: true });
+const Lumesh = grpc.makeGenericClientConstructor(definition['lumesh.v1.Lumesh'] as grpc.ServiceDefinition, 'Lumesh');
 
 /** The script does what its client says. */
 const folder = t.testdir({
@@ -112,6 +118,28 @@ t.test('a back end subscribes to patterns at one node, and gets what is publishe
   t.same(await backEnd.ask({ m: 'mesh.punsubscribe' }), done);
   t.equal(await publish(0, 'order.7', 'too late'), counts(0));
   backEnd.close();
+});
+
+t.test('a gRPC stream of patterns ends with its cancellation', async (t) => {
+  const client = new Lumesh(nodes[2].addresses.grpc, grpc.credentials.createInsecure());
+  const stream = client.Subscribe({ channels: ['order.7'], patterns: ['order.*'] });
+  const ended = new Promise((resolve) => stream.on('error', resolve));
+  await new Promise((resolve) => stream.once('metadata', resolve));
+  const came: unknown[] = [];
+  const both = new Promise<void>((resolve) =>
+    stream.on('data', (message: unknown) => came.push(message) === 2 && resolve()),
+  );
+  t.equal(await publish(0, 'order.7', 'paid'), counts(2));
+  await both;
+  const message = { channel: 'order.7', data: Buffer.from('paid'), binary: false };
+  t.match(came, [
+    { ...message, pattern: '' },
+    { ...message, pattern: 'order.*' },
+  ]);
+  stream.cancel();
+  t.match(await ended, { code: grpc.status.CANCELLED });
+  client.close();
+  while ((await publish(0, 'order.7', 'too late')) !== counts(0));
 });
 
 t.test('a back end subscribes a connection of another node to patterns, and ends that', async (t) => {
