@@ -89,9 +89,18 @@ export class BackEnd {
     if (hold.calls === 0 && this.holds.get(hold.name) === hold) this.end(hold);
   }
 
-  /** From all channels, from all patterns, or from both. */
-  unsubscribeAll(kind?: Subscribable['kind']): void {
-    for (const hold of this.holds.values()) if (kind === undefined || hold.what.kind === kind) this.end(hold);
+  /** From those, whatever calls named them, or from all of their kind where `texts` is left out. Returns what is wrong with them. */
+  unsubscribe(what: Subscribable, texts: unknown): MeshError | null {
+    const all = texts === undefined || texts === null;
+    const problem = all ? null : listProblem(what, texts);
+    if (problem !== null) return invalid(problem);
+    const holds = all ? this.holds.values() : (texts as string[]).map((text) => this.holds.get(what.name(text)));
+    for (const hold of holds) if (hold?.what.kind === what.kind) this.end(hold);
+    return null;
+  }
+
+  unsubscribeAll(): void {
+    for (const hold of this.holds.values()) this.end(hold);
   }
 
   private end({ name, subscriber }: Hold): void {

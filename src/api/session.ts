@@ -58,8 +58,14 @@ METHODS.set('mesh.psubscribe', {
   role: 'read',
   run: (session, { params }, answer) => session.subscribe(PATTERNS, params.p, answer),
 });
-METHODS.set('mesh.unsubscribe', { role: 'read', run: (session, _, answer) => session.unsubscribe(CHANNELS, answer) });
-METHODS.set('mesh.punsubscribe', { role: 'read', run: (session, _, answer) => session.unsubscribe(PATTERNS, answer) });
+METHODS.set('mesh.unsubscribe', {
+  role: 'read',
+  run: (session, { params }, answer) => session.unsubscribe(CHANNELS, params.c, answer),
+});
+METHODS.set('mesh.punsubscribe', {
+  role: 'read',
+  run: (session, { params }, answer) => session.unsubscribe(PATTERNS, params.p, answer),
+});
 
 export class Session implements Consumer {
   private socket: SessionSocket | null = null;
@@ -232,13 +238,16 @@ export class Session implements Consumer {
   // ── channels and patterns ──
   subscribe(what: Subscribable, texts: unknown, answer: Answer): void {
     this.receives = true;
-    this.backEnd ??= new BackEnd(this.shell.backplane, (message, pattern) => this.take(message, pattern));
-    this.backEnd.subscribe(what, texts, (error) => answer(error, SUCCESS));
+    this.subscriber().subscribe(what, texts, (error) => answer(error, SUCCESS));
   }
 
-  unsubscribe({ kind }: Subscribable, answer: Answer): void {
-    this.backEnd?.unsubscribeAll(kind);
-    answer(null, SUCCESS);
+  unsubscribe(what: Subscribable, texts: unknown, answer: Answer): void {
+    answer(this.subscriber().unsubscribe(what, texts), SUCCESS);
+  }
+
+  private subscriber(): BackEnd {
+    this.backEnd ??= new BackEnd(this.shell.backplane, (message, pattern) => this.take(message, pattern));
+    return this.backEnd;
   }
 
   /** Closes the connection, but not within the delivery that found it slow. */

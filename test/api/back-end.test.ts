@@ -1,6 +1,7 @@
 import t from 'tap';
 import { BackEnd } from '../../src/api/back-end.js';
 import type { SubscribeOutcome } from '../../src/core/message.js';
+import { patternName } from '../../src/core/pattern.js';
 import { CHANNELS, PATTERNS, type Subscribable } from '../../src/core/subscribable.js';
 import type { MeshError } from '../../src/errors.js';
 import { FakeBackplane } from './fake-backplane.js';
@@ -104,10 +105,10 @@ t.test('channels and patterns share the bound, and each kind ends without the ot
   for (let i = 0; i < 9; i++) callFor(CHANNELS, ...many(`${i}`));
   callFor(PATTERNS, ...many('*'));
   for (const what of [CHANNELS, PATTERNS]) t.match(callFor(what, 'one-more').error, { kind: 'overloaded' });
-  one.unsubscribeAll('channel');
+  t.equal(one.unsubscribe(CHANNELS, undefined), null);
   t.equal(subscribed().length, 1000);
   const both = [callFor(CHANNELS, 'room.*'), callFor(PATTERNS, 'room.*')];
-  one.unsubscribeAll('pattern');
+  t.equal(one.unsubscribe(PATTERNS, null), null);
   t.same(subscribed(), ['room.*'], 'the channel of that name');
   answer(OK, 'room.*');
   t.same(
@@ -116,6 +117,25 @@ t.test('channels and patterns share the bound, and each kind ends without the ot
   );
   one.unsubscribeAll();
   t.same(subscribed(), []);
+  t.end();
+});
+
+t.test('single subscriptions end, whichever calls named them; what is no channel ends nothing', (t) => {
+  const { one, call, callFor, answer, subscribed } = backEnd();
+  call('a', 'b');
+  call('b', 'c');
+  callFor(PATTERNS, 'b');
+  answer(OK, 'a', 'b', 'c');
+  t.equal(one.unsubscribe(CHANNELS, ['b', 'unknown']), null);
+  t.same(subscribed(), ['a', 'c', patternName('b')]);
+  for (const texts of ['a', [], ['a', 7], [['a']], {}, ['a', 'b c']]) {
+    t.match(one.unsubscribe(CHANNELS, texts), { kind: 'invalid_argument', message: /channel/ });
+  }
+  t.same(subscribed(), ['a', 'c', patternName('b')]);
+  const again = call('b');
+  answer(OK, 'b');
+  t.equal(again.error, null);
+  t.same(subscribed().length, 4);
   t.end();
 });
 

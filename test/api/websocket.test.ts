@@ -86,8 +86,14 @@ t.test('a back end subscribes to channels and gets their messages as events', as
   t.same(JSON.parse(await client.next()), { e: 'mesh.subscribe', p: { c: 'a', t: 'text', d: 'hi "you"' } });
   await publisher.ask({ m: 'mesh.publish', p: { c: 'b', d: 'AP8=', t: 'binary' } });
   t.same(JSON.parse(await client.next()), { e: 'mesh.subscribe', p: { c: 'b', t: 'binary', d: 'AP8=' } });
+  t.match(JSON.parse(await client.ask({ m: 'mesh.unsubscribe', p: { c: 'a' } })), { E: { c: 101, m: /list/ } });
+  t.equal(await client.ask({ m: 'mesh.unsubscribe', p: { c: ['a'] }, i: 2 }), '{"E":null,"r":{"s":true},"i":2}');
+  t.same(
+    [...mesh.subscribers.values()].map(({ size }) => size),
+    [0, 1],
+  );
   await client.ask({ m: 'mesh.unsubscribe' });
-  t.equal(mesh.subscribers.get('a')?.size, 0);
+  t.equal(mesh.subscribers.get('b')?.size, 0);
   mesh.subscribeOutcome = { ok: false, reason: 'timeout' };
   t.match(JSON.parse(await client.ask({ m: 'mesh.subscribe', p: { c: ['z'] } })), { E: { c: 104, m: /timeout/ } });
 });
