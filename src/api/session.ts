@@ -48,7 +48,8 @@ for (const call of CALL_LIST) {
     run: (session, request, answer) => call.run(session.shell.operations, request, answer),
   });
 }
-METHODS.set('queue.pop', { role: 'read', run: (session, { params }, answer) => session.pop(params.t, answer) });
+METHODS.set('queue.pop', { role: 'read', run: (session, { params }, answer) => session.pop(params, answer) });
+METHODS.set('queue.ack', { role: 'read', run: (session, { params }, answer) => session.acknowledge(params.q, answer) });
 METHODS.set('queue.unpop', { role: 'read', run: (session, _, answer) => session.unpop(answer) });
 METHODS.set('mesh.subscribe', {
   role: 'read',
@@ -214,9 +215,13 @@ export class Session implements Consumer {
   }
 
   // ── queue ──
-  pop(topics: unknown, answer: Answer): void {
+  pop({ t, k }: Params, answer: Answer): void {
     this.receives = true;
-    answer(this.shell.queue.consume(this, topics), SUCCESS);
+    answer(this.shell.queue.consume(this, t, k), SUCCESS);
+  }
+
+  acknowledge(numbers: unknown, answer: Answer): void {
+    answer(this.shell.queue.acknowledge(this, numbers), SUCCESS);
   }
 
   unpop(answer: Answer): void {

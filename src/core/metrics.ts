@@ -74,6 +74,11 @@ export const METRICS = {
   api_errors_total: { type: 'counter', help: 'Errors that back ends were answered with, by kind.', label: 'kind' },
   api_connections: { type: 'gauge', help: 'Open WebSocket API connections and gRPC streams.', label: 'transport' },
   queue_depth: { type: 'gauge', help: 'Values of mix.queue that wait for a consumer, by topic.', label: 'topic' },
+  queue_unacknowledged: {
+    type: 'gauge',
+    help: 'Values of mix.queue that consumers have and did not acknowledge, by topic.',
+    label: 'topic',
+  },
   queue_age_seconds: { type: 'gauge', help: 'Age of the oldest waiting value, in seconds.', label: 'topic' },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

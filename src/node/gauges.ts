@@ -45,5 +45,6 @@ export function showGauges(metrics: Metrics, { mesh, gateway, scripts, api }: Me
   metrics.gauge('lua_memory_bytes', () => new Map(scripts.map((script, i) => [String(i), script.stats().memoryBytes])));
   metrics.gauge('api_connections', () => api.connections());
   metrics.gauge('queue_depth', () => api.queue.depths());
+  metrics.gauge('queue_unacknowledged', () => api.queue.unacknowledged());
   metrics.gauge('queue_age_seconds', () => api.queue.ages());
 }

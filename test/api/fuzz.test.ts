@@ -70,6 +70,7 @@ t.test('random calls and texts on the WebSocket API', async (t) => {
     'conn.call',
     'mesh.broadcast',
     'queue.unpop',
+    'queue.ack',
     'nodes',
     'channel',
     'version',

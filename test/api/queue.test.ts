@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import t from 'tap';
 import { type Consumer, Queue } from '../../src/api/queue.js';
 import { live } from './live.js';
@@ -17,7 +18,10 @@ function local(limits = { topicSize: 2000, maxTopics: 100 }) {
 
 /** A back end whose connection takes `room` bytes at once; the rest stays in its buffer until `drain`. */
 class FakeConsumer implements Consumer {
-  readonly got: string[] = [];
+  readonly got: number[] = [];
+  /** What it may acknowledge, as value and number. */
+  readonly numbers = new Map<number, number>();
+  readonly again: number[] = [];
   private waiting = 0;
   constructor(private room = Number.POSITIVE_INFINITY) {}
   buffered(): number {
@@ -25,7 +29,10 @@ class FakeConsumer implements Consumer {
   }
   writeEvents(events: readonly string[]): void {
     for (const event of events) {
-      this.got.push(JSON.parse(event).p.d);
+      const { d, q, r } = JSON.parse(event).p;
+      this.got.push(d);
+      if (q !== undefined) this.numbers.set(d, q);
+      if (r) this.again.push(d);
       const bytes = Buffer.byteLength(event) + 2;
       const taken = Math.min(this.room, bytes);
       this.room -= taken;
@@ -147,6 +154,144 @@ t.test('a consumer whose buffer went down gets the next values', async (t) => {
   queue.drained(slow);
   turn();
   t.same(slow.got, [1, 2]);
+});
+
+t.test(
+  'a consumer that acknowledges has at most its window, and what it did not acknowledge goes to the others',
+  async (t) => {
+    const { queue, turn } = local();
+    const [one, other] = [new FakeConsumer(), new FakeConsumer()];
+    t.equal(queue.consume(one, ['a'], 2), null);
+    push(queue, 'a', 1, 2, 3, 4, 5);
+    turn();
+    t.same(one.got, [1, 2]);
+    t.equal(queue.acknowledge(one, one.numbers.get(1)), null);
+    turn();
+    t.same(one.got, [1, 2, 3]);
+    t.same([...queue.unacknowledged()], [['a', 2]]);
+    queue.gone(one);
+    queue.consume(other, ['a'], 10);
+    turn();
+    t.same(
+      [other.got, other.again],
+      [
+        [2, 3, 4, 5],
+        [2, 3],
+      ],
+      'in order, and those that somebody had are marked',
+    );
+    t.equal(queue.acknowledge(other, [...other.numbers.values()]), null);
+    queue.gone(other);
+    t.same([...queue.depths().values(), ...queue.unacknowledged().values()], []);
+  },
+);
+
+t.test('who shares a topic is passed over while the window is full', async (t) => {
+  const { queue, turn } = local();
+  const [narrow, wide, plain] = [new FakeConsumer(), new FakeConsumer(), new FakeConsumer()];
+  queue.consume(narrow, ['a'], 1);
+  queue.consume(wide, ['a'], 3);
+  push(queue, 'a', 1, 2, 3, 4, 5, 6);
+  turn();
+  t.same([narrow.got, wide.got, queue.depths().get('a')], [[1], [2, 3, 4], 2]);
+  queue.consume(plain, ['a']);
+  turn();
+  t.same([plain.got, plain.numbers.size], [[5, 6], 0]);
+});
+
+t.test('after it has stopped it may still acknowledge what it has', async (t) => {
+  const { queue, turn } = local();
+  const one = new FakeConsumer();
+  queue.consume(one, ['a', 'b'], 10);
+  push(queue, 'a', 1, 2);
+  push(queue, 'b', 3);
+  turn();
+  t.ok(queue.cancel(one));
+  t.equal(
+    queue.acknowledge(
+      one,
+      [1, 3].map((value) => one.numbers.get(value)),
+    ),
+    null,
+  );
+  queue.gone(one);
+  t.same([...queue.depths()], [['a', 1]]);
+});
+
+t.test('a wrong number is named, and the right ones beside it count', async (t) => {
+  const { queue, turn } = local();
+  const one = new FakeConsumer();
+  t.match(queue.acknowledge(one, 1), { code: 101, message: 'q: this connection has no value 1 to acknowledge' });
+  queue.consume(one, ['a'], 10);
+  push(queue, 'a', 1, 2);
+  turn();
+  for (const wrong of ['1', null, undefined, {}, 77, [[1]]]) t.match(queue.acknowledge(one, wrong), { code: 101 });
+  t.match(queue.acknowledge(one, [one.numbers.get(1), one.numbers.get(1)]), { code: 101 }, 'twice');
+  t.same([...queue.unacknowledged()], [['a', 1]]);
+  for (const window of [0, -1, 1.5, 10_001, '5', true]) {
+    t.match(queue.consume(new FakeConsumer(), ['a'], window), {
+      code: 101,
+      message: /^k must be a whole number from 1/,
+    });
+  }
+});
+
+t.test('whatever consumers do, each value is acknowledged once or still there', async () => {
+  const consumer = fc.nat(2);
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('push' as const), topic: fc.constantFrom('a', 'b') }),
+    fc.record({ do: fc.constant('consume' as const), consumer, window: fc.integer({ min: 1, max: 4 }) }),
+    fc.record({ do: fc.constant('acknowledge' as const), consumer, share: fc.integer({ min: 1, max: 3 }) }),
+    fc.record({ do: fc.constant('cancel' as const), consumer }),
+    fc.record({ do: fc.constant('gone' as const), consumer }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const { queue, turn } = local();
+      const consumers = [0, 1, 2].map(() => new FakeConsumer());
+      const done: number[] = [];
+      let pushed = 0;
+      for (const one of steps) {
+        if (one.do === 'push') push(queue, one.topic, pushed++);
+        else if (one.do === 'consume') queue.consume(consumers[one.consumer], ['a', 'b'], one.window);
+        else if (one.do === 'cancel') queue.cancel(consumers[one.consumer]);
+        else if (one.do === 'gone') {
+          queue.gone(consumers[one.consumer]);
+          consumers[one.consumer] = new FakeConsumer();
+        } else {
+          const { numbers } = consumers[one.consumer];
+          for (const [value, number] of [...numbers].slice(0, one.share)) {
+            numbers.delete(value);
+            if (queue.acknowledge(consumers[one.consumer], number) !== null) return false;
+            done.push(value);
+          }
+        }
+        turn();
+      }
+      for (const one of consumers) queue.gone(one);
+      const last = new FakeConsumer();
+      queue.consume(last, ['a', 'b']);
+      turn();
+      return [...done, ...last.got].sort((x, y) => x - y).join() === [...Array(pushed).keys()].join();
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+t.test('values are acknowledged over a connection, and come back when it ends', async (t) => {
+  const { queue, socket } = await live(t);
+  const first = await socket();
+  await first.ask({ m: 'queue.pop', p: { t: ['login'], k: 10 } });
+  queue.push('login', '7', '"ann"');
+  queue.push('login', '7', '"bob"');
+  t.equal(await first.next(), '{"e":"queue.pop","p":{"n":"node-1","c":"7","t":"login","d":"ann","q":1}}');
+  await first.next();
+  t.equal(await first.ask({ m: 'queue.ack', p: { q: 1 }, i: 5 }), '{"E":null,"r":{"s":true},"i":5}');
+  t.match(JSON.parse(await first.ask({ m: 'queue.ack', p: { q: [1] } })), { E: { c: 101, m: /no value 1/ } });
+  first.ws.terminate();
+  const second = await socket();
+  await second.ask({ m: 'queue.pop', p: { t: ['login'], k: 10 } });
+  t.equal(await second.next(), '{"e":"queue.pop","p":{"n":"node-1","c":"7","t":"login","d":"bob","q":3,"r":true}}');
 });
 
 t.test('bounds hold: a full topic, one topic too many, nonsense', async (t) => {
