@@ -3,6 +3,7 @@ import { watchFile } from 'node:fs';
 import { loadConfig, type Origins } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
 import { createNodeFrom, type RunningNode, StartError } from '../node.js';
+import { collectOnceWhenCalm } from '../ops/collector.js';
 import { CommandError, EXIT } from './exit.js';
 import { SHARING, startSharing } from './sharing.js';
 
@@ -24,6 +25,7 @@ export async function start(options: StartOptions, print: (text: string) => void
   const origins: Origins = { file: options.config, env, flags: options.set };
   const loaded = loadConfig(origins);
   if (options.workers > 1) return startSharing(options, loaded.config, print);
+  collectOnceWhenCalm();
   try {
     await runNode(origins, await createNodeFrom(loaded, { share: sharing !== undefined }));
   } catch (error) {
