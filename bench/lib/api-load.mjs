@@ -1,4 +1,4 @@
-/** What the API benchmarks share: subscribers whose deliveries are counted by their bytes, and loads that keep calls under way. */
+/** What the API benchmarks share: subscribers that count what they get, and loads that keep calls under way. */
 import { connect } from 'node:net';
 import { RawClient, textFrame } from '../clients/websocket.mjs';
 
