@@ -3,7 +3,7 @@ import { watchFile } from 'node:fs';
 import { loadConfig, type Origins } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
 import { createNodeFrom, type RunningNode, StartError } from '../node.js';
-import { collectOnceWhenCalm } from '../ops/collector.js';
+import { collectOnceWhenCalm } from './collector.js';
 import { CommandError, EXIT } from './exit.js';
 import { SHARING, startSharing } from './sharing.js';
 
