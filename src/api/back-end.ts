@@ -91,11 +91,16 @@ export class BackEnd {
 
   /** From those, whatever calls named them, or from all of their kind where `texts` is left out. Returns what is wrong with them. */
   unsubscribe(what: Subscribable, texts: unknown): MeshError | null {
-    const all = texts === undefined || texts === null;
-    const problem = all ? null : listProblem(what, texts);
+    if (texts === undefined || texts === null) {
+      for (const hold of this.holds.values()) if (hold.what.kind === what.kind) this.end(hold);
+      return null;
+    }
+    const problem = listProblem(what, texts);
     if (problem !== null) return invalid(problem);
-    const holds = all ? this.holds.values() : (texts as string[]).map((text) => this.holds.get(what.name(text)));
-    for (const hold of holds) if (hold?.what.kind === what.kind) this.end(hold);
+    for (const text of texts as string[]) {
+      const hold = this.holds.get(what.name(text));
+      if (hold !== undefined) this.end(hold);
+    }
     return null;
   }
 

@@ -48,25 +48,14 @@ for (const call of CALL_LIST) {
     run: (session, request, answer) => call.run(session.shell.operations, request, answer),
   });
 }
-METHODS.set('queue.pop', { role: 'read', run: (session, { params }, answer) => session.pop(params, answer) });
-METHODS.set('queue.ack', { role: 'read', run: (session, { params }, answer) => session.acknowledge(params.q, answer) });
-METHODS.set('queue.unpop', { role: 'read', run: (session, _, answer) => session.unpop(answer) });
-METHODS.set('mesh.subscribe', {
-  role: 'read',
-  run: (session, { params }, answer) => session.subscribe(CHANNELS, params.c, answer),
-});
-METHODS.set('mesh.psubscribe', {
-  role: 'read',
-  run: (session, { params }, answer) => session.subscribe(PATTERNS, params.p, answer),
-});
-METHODS.set('mesh.unsubscribe', {
-  role: 'read',
-  run: (session, { params }, answer) => session.unsubscribe(CHANNELS, params.c, answer),
-});
-METHODS.set('mesh.punsubscribe', {
-  role: 'read',
-  run: (session, { params }, answer) => session.unsubscribe(PATTERNS, params.p, answer),
-});
+const reads = (method: string, run: Run) => METHODS.set(method, { role: 'read', run });
+reads('queue.pop', (session, { params }, answer) => session.pop(params, answer));
+reads('queue.ack', (session, { params }, answer) => session.acknowledge(params.q, answer));
+reads('queue.unpop', (session, _, answer) => session.unpop(answer));
+reads('mesh.subscribe', (session, { params }, answer) => session.subscribe(CHANNELS, params.c, answer));
+reads('mesh.psubscribe', (session, { params }, answer) => session.subscribe(PATTERNS, params.p, answer));
+reads('mesh.unsubscribe', (session, { params }, answer) => session.unsubscribe(CHANNELS, params.c, answer));
+reads('mesh.punsubscribe', (session, { params }, answer) => session.unsubscribe(PATTERNS, params.p, answer));
 
 export class Session implements Consumer {
   private socket: SessionSocket | null = null;

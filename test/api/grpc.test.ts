@@ -1,16 +1,14 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath as healthProto } from 'grpc-health-check';
 import t, { type Test } from 'tap';
 import { accessOf, type LiveOptions, live } from './live.js';
+import { lumeshClient, subscribe } from './lumesh-client.js';
 
-const PROTO = fileURLToPath(new URL('../../proto/lumesh.proto', import.meta.url));
-const definition = loadSync([PROTO, healthProto], { longs: String, enums: String, defaults: true });
-const Lumesh = grpc.makeGenericClientConstructor(definition['lumesh.v1.Lumesh'] as grpc.ServiceDefinition, 'Lumesh');
+const definition = loadSync(healthProto, { longs: String, enums: String, defaults: true });
 const Health = grpc.makeGenericClientConstructor(
   definition['grpc.health.v1.Health'] as grpc.ServiceDefinition,
   'Health',
@@ -20,7 +18,7 @@ const CLIENT = '6442450944000000001';
 async function grpcLive(t: Test, options: LiveOptions = {}) {
   const running = await live(t, options);
   const address = `127.0.0.1:${running.api.grpcPort}`;
-  const client = new Lumesh(address, grpc.credentials.createInsecure());
+  const client = lumeshClient(address);
   const health = new Health(address, grpc.credentials.createInsecure());
   t.teardown(() => {
     client.close();
@@ -50,11 +48,6 @@ function stream(client: grpc.Client, metadata = new grpc.Metadata()): grpc.Clien
   return (
     client as unknown as { publishStream(m: grpc.Metadata): grpc.ClientDuplexStream<object, Reply> }
   ).publishStream(metadata);
-}
-
-function subscribe(client: grpc.Client, channels: string[], metadata = new grpc.Metadata(), patterns: string[] = []) {
-  type Subscribe = (request: object, metadata: grpc.Metadata) => grpc.ClientReadableStream<unknown>;
-  return (client as unknown as { subscribe: Subscribe }).subscribe({ channels, patterns }, metadata);
 }
 
 t.test('a publish is answered with its counts and the nodes that did not confirm', async (t) => {

@@ -1,13 +1,9 @@
 /** Patterns from a client's Lua to a back end's publish, over three real nodes. */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
 import t from 'tap';
+import { lumeshClient, subscribe } from '../api/lumesh-client.js';
 import { Client, post, startMesh } from './cluster.js';
-
-const definition = loadSync(fileURLToPath(new URL('../../proto/lumesh.proto', import.meta.url)), { defaults: true });
-const Lumesh = grpc.makeGenericClientConstructor(definition['lumesh.v1.Lumesh'] as grpc.ServiceDefinition, 'Lumesh');
 
 /** The script does what its client says. */
 const folder = t.testdir({
@@ -121,8 +117,8 @@ t.test('a back end subscribes to patterns at one node, and gets what is publishe
 });
 
 t.test('a gRPC stream of patterns ends with its cancellation', async (t) => {
-  const client = new Lumesh(nodes[2].addresses.grpc, grpc.credentials.createInsecure());
-  const stream = client.Subscribe({ channels: ['order.7'], patterns: ['order.*'] });
+  const client = lumeshClient(nodes[2].addresses.grpc);
+  const stream = subscribe(client, ['order.7'], new grpc.Metadata(), ['order.*']);
   const ended = new Promise((resolve) => stream.on('error', resolve));
   await new Promise((resolve) => stream.once('metadata', resolve));
   const came: unknown[] = [];
