@@ -233,7 +233,7 @@ async function run(parts: Parts): Promise<RunningNode> {
     clients,
   };
   showGauges(parts.metrics, { mesh, gateway, scripts, api });
-  const loop = watchLoop(LOOP_WATCH_MS, (worstMs) => mesh.loopDelay(worstMs));
+  const stopLoopWatch = watchLoop(LOOP_WATCH_MS, (worstMs) => mesh.loopDelay(worstMs));
   mesh.onGap((channel) => {
     for (const script of scripts) script.gap(channel);
   });
@@ -264,7 +264,7 @@ async function run(parts: Parts): Promise<RunningNode> {
       mesh.leave((drained) => void gateway.drain(drainSeconds).then(drained), resolve),
     );
     clearInterval(again);
-    loop.stop();
+    stopLoopWatch();
     gateway.close();
     await api.close();
     mesh.stop();

@@ -167,7 +167,7 @@ export class Prober {
       return;
     }
     this.cancelIndirect = this.roles.clock.after(this.timings.probeTimeoutMs * this.health.stretch, () => {
-      if (!probe.reached) this.indirect(probe);
+      this.indirect(probe);
     });
   }
 
@@ -218,6 +218,7 @@ export class Prober {
     const probe = this.probes.get(seq);
     if (probe === undefined || probe.reached) return;
     probe.reached = true;
+    if (probe === this.current) this.cancelIndirect();
     this.health.answered();
     this.roles.reached(probe.target);
   }

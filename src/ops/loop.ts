@@ -1,29 +1,24 @@
-/** Watches the event loop: its worst delay feeds metrics and the membership's local health (Lifeguard). */
+/** Watches the event loop for the membership's local health (Lifeguard). */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-export interface LoopWatch {
-  /** Worst delay since the last reading, in milliseconds. */
-  worstMs(): number;
-  stop(): void;
-}
+/**
+ * Period of the timer whose lateness is measured. Each is a wake of an idle process, so it is not Node.js' 10 ms; a delay is
+ * measured too short by at most this, and counts from hundreds of milliseconds on.
+ */
+const RESOLUTION_MS = 25;
 
-/** Calls `told` every `everyMs` with the worst delay of that time, in milliseconds. */
-export function watchLoop(everyMs: number, told: (worstMs: number) => void): LoopWatch {
-  const resolution = 10;
-  const histogram = monitorEventLoopDelay({ resolution });
+/** Calls `told` every `everyMs` with the event loop's worst delay of that time, in milliseconds. Returns how to end it. */
+export function watchLoop(everyMs: number, told: (worstMs: number) => void): () => void {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();
-  let worst = 0;
   const timer = setInterval(() => {
-    worst = Math.max(0, histogram.max / 1e6 - resolution);
+    const worstMs = Math.max(0, histogram.max / 1e6 - RESOLUTION_MS);
     histogram.reset();
-    told(worst);
+    told(worstMs);
   }, everyMs);
   timer.unref();
-  return {
-    worstMs: () => worst,
-    stop() {
-      clearInterval(timer);
-      histogram.disable();
-    },
+  return () => {
+    clearInterval(timer);
+    histogram.disable();
   };
 }
