@@ -3,7 +3,7 @@
  * HTTP/2 stream that writes prepared messages. The baseline is the claim: 60 thousand publishes a second.
  */
 import { connect } from 'node:http2';
-import { measureLoad, subscribers } from './lib/api-load.mjs';
+import { finish, measureLoad, subscribers } from './lib/api-load.mjs';
 import { median, report } from './lib/compare.mjs';
 import { startLumesh } from './systems/lumesh.mjs';
 
@@ -40,9 +40,10 @@ function streamLoad(port) {
   const many = Buffer.concat(Array(BATCH).fill(message('user:1001', 'x'.repeat(64))));
   let received = 0;
   let sent = 0;
+  let stopped = false;
   const count = () => Math.floor(received / answer.length);
   const pump = () => {
-    while (sent + BATCH - count() <= WINDOW) {
+    while (!stopped && sent + BATCH - count() <= WINDOW) {
       stream.write(many);
       sent += BATCH;
     }
@@ -57,22 +58,29 @@ function streamLoad(port) {
   });
   stream.on('error', () => {});
   pump();
-  return { count, close: () => session.destroy() };
+  return {
+    count,
+    underWay: () => sent - count(),
+    stop: () => {
+      stopped = true;
+    },
+    close: () => session.destroy(),
+  };
 }
 
 const node = await startLumesh(1);
 const [server] = node.servers;
 const audience = await subscribers(node, 'user:1001', 3);
 const results = [];
+let published = 0;
 for (let round = 0; round < ROUNDS; round++) {
   const load = streamLoad(node.grpcs[0]);
   await measureLoad(server, 0.5, load.count);
   results.push(await measureLoad(server, SECONDS, load.count));
-  load.close();
+  published += await finish(load);
 }
-console.log(`${audience.messages()} deliveries`);
 console.log(`publishes per CPU second: ${median(results.map((result) => result.perCpuSecond)).toFixed(0)}`);
-audience.close();
+await audience.close(published);
 await node.stop();
 const perSecond = median(results.map((result) => result.perSecond));
 report({

@@ -2,7 +2,7 @@
  * HTTP publishes with counts to 3 local subscribers, per CPU second of the node, beside a bare uWebSockets.js handler that only
  * parses the same body and answers. 32 connections, one request under way on each.
  */
-import { httpLoad, measureLoad, subscribers } from './lib/api-load.mjs';
+import { finish, httpLoad, measureLoad, subscribers } from './lib/api-load.mjs';
 import { median, quick, report } from './lib/compare.mjs';
 import { startScript } from './lib/process.mjs';
 import { startLumesh } from './systems/lumesh.mjs';
@@ -17,6 +17,7 @@ const node = await startLumesh(1);
 const bare = await startScript(new URL('./servers/json-post.mjs', import.meta.url));
 const audience = await subscribers(node, 'user:1001', 3);
 const [ours, theirs] = [[], []];
+let published = 0;
 for (let round = 0; round < ROUNDS; round++) {
   for (const { server, port, results } of [
     { server: node.servers[0], port: node.apis[0], results: ours },
@@ -25,13 +26,13 @@ for (let round = 0; round < ROUNDS; round++) {
     const load = httpLoad(port, BODY, ANSWER, CONNECTIONS);
     await measureLoad(server, 0.5, load.count);
     results.push(await measureLoad(server, SECONDS, load.count));
-    load.close();
+    const answered = await finish(load);
+    if (results === ours) published += answered;
   }
 }
-console.log(`${audience.messages()} deliveries`);
 const perSecond = (results) => median(results.map((result) => result.perSecond)).toFixed(0);
 console.log(`requests per second: lumesh ${perSecond(ours)}, bare ${perSecond(theirs)}`);
-audience.close();
+await audience.close(published);
 await Promise.all([node.stop(), bare.server.stop()]);
 const perCpu = (results) => median(results.map((result) => result.perCpuSecond));
 report({

@@ -1,17 +1,18 @@
 /** What the API benchmarks share: subscribers that count what they get, and loads that keep calls under way. */
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RawClient, textFrame } from '../clients/websocket.mjs';
 
 /** Counts `count()` over some seconds of work, and the CPU time of `server` meanwhile. */
 export async function measureLoad(server, seconds, count) {
   const [before, cpu, start] = [count(), server.cpu(), performance.now()];
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  await sleep(seconds * 1000);
   const done = count() - before;
   const elapsed = (performance.now() - start) / 1000;
   return { perSecond: done / elapsed, perCpuSecond: (done / (server.cpu() - cpu)) * 1e6 };
 }
 
-/** `count` clients of the node on `channel`. `messages()` is how many they have received together. */
+/** `count` clients of the node on `channel`. `close(publishes)` checks that each has received so many. */
 export async function subscribers(system, channel, count) {
   let received = 0;
   const clients = [];
@@ -21,12 +22,40 @@ export async function subscribers(system, channel, count) {
     client.listen(() => received++);
     clients.push(client);
   }
-  return { messages: () => received, close: () => clients.forEach((client) => void client.close()) };
+  const close = async (publishes) => {
+    await until(
+      () => received >= count * publishes,
+      () => `${count * publishes - received} deliveries are missing`,
+    );
+    if (received > count * publishes) throw new Error(`${received - count * publishes} deliveries too many`);
+    console.log(`${received} deliveries, ${count} for each answer`);
+    for (const client of clients) client.close();
+  };
+  return { close };
+}
+
+/** Resolves when `done()`; fails with what `missing()` says after ten seconds. */
+async function until(done, missing) {
+  for (let tries = 0; !done(); tries++) {
+    if (tries === 1000) throw new Error(missing());
+    await sleep(10);
+  }
+}
+
+/** Ends a load when all that was sent is answered. Resolves with how many that were. */
+export async function finish(load) {
+  load.stop();
+  await until(
+    () => load.underWay() === 0,
+    () => `${load.underWay()} publishes were never answered`,
+  );
+  load.close();
+  return load.count();
 }
 
 /**
  * Keeps `connections` HTTP connections busy, one request under way on each. Each answer must end with `ending`.
- * `count()` is how many were answered.
+ * `count()` is how many were answered; end it with `finish`.
  */
 export function httpLoad(port, body, ending, connections) {
   const request = Buffer.from(
@@ -34,20 +63,34 @@ export function httpLoad(port, body, ending, connections) {
   );
   const expected = Buffer.from(ending);
   let answered = 0;
+  let sent = 0;
+  let stopped = false;
+  const ask = (socket) => {
+    if (stopped) return;
+    socket.write(request);
+    sent++;
+  };
   const sockets = Array.from({ length: connections }, () => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(request));
+    const socket = connect(port, '127.0.0.1', () => ask(socket));
     socket.setNoDelay(true);
     socket.on('data', (bytes) => {
       if (!bytes.subarray(-expected.length).equals(expected)) throw new Error(`unexpected answer: ${bytes}`);
       answered++;
-      socket.write(request);
+      ask(socket);
     });
     return socket;
   });
-  return { count: () => answered, close: () => sockets.forEach((socket) => void socket.destroy()) };
+  return {
+    count: () => answered,
+    underWay: () => sent - answered,
+    stop: () => {
+      stopped = true;
+    },
+    close: () => sockets.forEach((socket) => void socket.destroy()),
+  };
 }
 
-/** Keeps `window` calls under way on one WebSocket API connection; answers are counted by their bytes. */
+/** Keeps `window` calls under way on one WebSocket API connection; answers are counted by their bytes. End it with `finish`. */
 export async function webSocketLoad(port, call, answer, window) {
   const client = await RawClient.open({ port, path: '/ws/v1' });
   const batch = Math.max(1, window >> 3);
@@ -55,8 +98,9 @@ export async function webSocketLoad(port, call, answer, window) {
   const expected = Buffer.from(answer);
   let answered = 0;
   let sent = 0;
+  let stopped = false;
   const pump = () => {
-    while (sent + batch - answered <= window) {
+    while (!stopped && sent + batch - answered <= window) {
       client.write(many);
       sent += batch;
     }
@@ -68,5 +112,12 @@ export async function webSocketLoad(port, call, answer, window) {
     pump();
   });
   pump();
-  return { count: () => answered, close: () => client.close() };
+  return {
+    count: () => answered,
+    underWay: () => sent - answered,
+    stop: () => {
+      stopped = true;
+    },
+    close: () => client.close(),
+  };
 }

@@ -133,10 +133,13 @@ export class Queue {
     return null;
   }
 
-  /** It is done with the values of those numbers (one, or a list). Null, or which of them it does not have; the others count. */
+  /** It is done with the values of those numbers (one, or a list). Null, or which of them it does not have; the others count, if all are numbers. */
   acknowledge(consumer: Consumer, numbers: unknown): MeshError | null {
     const state = this.states.get(consumer);
     const list = Array.isArray(numbers) ? numbers : [numbers];
+    if (!list.every(Number.isSafeInteger)) {
+      return new MeshError('invalid_argument', 'q must be the number of a value, or a list of numbers');
+    }
     const unknown = list.filter((number) => !state?.unacknowledged.delete(number));
     if (state !== undefined) this.goOn(state);
     if (unknown.length === 0) return null;

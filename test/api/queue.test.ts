@@ -225,7 +225,10 @@ t.test('a wrong number is named, and the right ones beside it count', async (t) 
   queue.consume(one, ['a'], 10);
   push(queue, 'a', 1, 2);
   turn();
-  for (const wrong of ['1', null, undefined, {}, 77, [[1]]]) t.match(queue.acknowledge(one, wrong), { code: 101 });
+  t.match(queue.acknowledge(one, 77), { code: 101, message: /no value 77/ });
+  for (const wrong of ['1', null, undefined, {}, 1.5, [one.numbers.get(1), '1']]) {
+    t.match(queue.acknowledge(one, wrong), { code: 101, message: /^q must be the number of a value/ });
+  }
   t.match(queue.acknowledge(one, [one.numbers.get(1), one.numbers.get(1)]), { code: 101 }, 'twice');
   t.same([...queue.unacknowledged()], [['a', 1]]);
   for (const window of [0, -1, 1.5, 10_001, '5', true]) {
