@@ -1,7 +1,8 @@
 /** Servers under test as processes of their own, with the CPU time and memory that the operating system counts for them. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { availableParallelism, cpus } from 'node:os';
 
 /** Nothing that was started here outlives the benchmark, however that ends. */
 const running = new Set();
@@ -95,6 +96,13 @@ export function startProgram(command, args, until, options = {}) {
       else if (code && !child.stopping) console.error(`${command} ${args[0]} ended with ${code}`);
     });
   });
+}
+
+export const canPin = () => availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+/** From now on all threads of a process, this one's when left out, run on that core only; on any with `null`. */
+export function pin(core, pid = process.pid) {
+  execFileSync('taskset', ['-acp', String(core ?? `0-${cpus().length - 1}`), String(pid)], { stdio: 'ignore' });
 }
 
 /** A port that was free a moment ago. */

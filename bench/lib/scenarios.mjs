@@ -3,6 +3,7 @@ import { numberAt, payloadOf } from '../clients/payload.mjs';
 import { RawClient } from '../clients/websocket.mjs';
 import { quick } from './compare.mjs';
 import { Audience, saturate, sleep, WARM_UP_MS } from './fanout.mjs';
+import { pin } from './process.mjs';
 
 const SIZE = 64;
 const SECONDS = quick ? 1.5 : 4;
@@ -123,6 +124,21 @@ export function manyChannels(start, { channels = 5000, window = 512, nodes = 2, 
 
 /** D begins with so many messages, one per millisecond: code that ran 200 times a second for some seconds is not compiled yet. */
 const WARM_UP_MESSAGES = quick ? 1000 : 5000;
+
+/** D with the subscribers' node alone on one core, the publisher's node and the clients on another. */
+export async function latencyPinned(start) {
+  try {
+    return await latency(async () => {
+      const system = await start();
+      for (const server of system.servers) pin(1, server.pid);
+      pin(0, system.servers.at(-1).pid);
+      pin(1);
+      return system;
+    });
+  } finally {
+    pin(null);
+  }
+}
 
 /** D: `rate` messages per second from the first node to `subscribers` on the last; how long each delivery takes. */
 export function latency(start, { subscribers = 100, rate = 200, node = 1 } = {}) {
