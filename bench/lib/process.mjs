@@ -98,6 +98,7 @@ export function startProgram(command, args, until, options = {}) {
   });
 }
 
+/** There are two cores, and the program that holds processes on them (util-linux). */
 export const canPin = () => availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 
 /** From now on all threads of a process, this one's when left out, run on that core only; on any with `null`. */
