@@ -40,10 +40,10 @@ function streamLoad(port) {
   const many = Buffer.concat(Array(BATCH).fill(message('user:1001', 'x'.repeat(64))));
   let received = 0;
   let sent = 0;
-  let stopped = false;
   const count = () => Math.floor(received / answer.length);
+  const load = { stopped: false, count, underWay: () => sent - count(), close: () => session.destroy() };
   const pump = () => {
-    while (!stopped && sent + BATCH - count() <= WINDOW) {
+    while (!load.stopped && sent + BATCH - count() <= WINDOW) {
       stream.write(many);
       sent += BATCH;
     }
@@ -58,14 +58,7 @@ function streamLoad(port) {
   });
   stream.on('error', () => {});
   pump();
-  return {
-    count,
-    underWay: () => sent - count(),
-    stop: () => {
-      stopped = true;
-    },
-    close: () => session.destroy(),
-  };
+  return load;
 }
 
 const node = await startLumesh(1);

@@ -16,25 +16,21 @@ const ANSWER = '{"E":null,"r":{"s":3,"f":0}}';
 const node = await startLumesh(1);
 const bare = await startScript(new URL('./servers/json-post.mjs', import.meta.url));
 const audience = await subscribers(node, 'user:1001', 3);
-const [ours, theirs] = [[], []];
-let published = 0;
+const ours = { server: node.servers[0], port: node.apis[0], results: [], answered: 0 };
+const theirs = { ...bare, results: [], answered: 0 };
 for (let round = 0; round < ROUNDS; round++) {
-  for (const { server, port, results } of [
-    { server: node.servers[0], port: node.apis[0], results: ours },
-    { ...bare, results: theirs },
-  ]) {
-    const load = httpLoad(port, BODY, ANSWER, CONNECTIONS);
-    await measureLoad(server, 0.5, load.count);
-    results.push(await measureLoad(server, SECONDS, load.count));
-    const answered = await finish(load);
-    if (results === ours) published += answered;
+  for (const side of [ours, theirs]) {
+    const load = httpLoad(side.port, BODY, ANSWER, CONNECTIONS);
+    await measureLoad(side.server, 0.5, load.count);
+    side.results.push(await measureLoad(side.server, SECONDS, load.count));
+    side.answered += await finish(load);
   }
 }
-const perSecond = (results) => median(results.map((result) => result.perSecond)).toFixed(0);
+const perSecond = ({ results }) => median(results.map((result) => result.perSecond)).toFixed(0);
 console.log(`requests per second: lumesh ${perSecond(ours)}, bare ${perSecond(theirs)}`);
-await audience.close(published);
+await audience.close(ours.answered);
 await Promise.all([node.stop(), bare.server.stop()]);
-const perCpu = (results) => median(results.map((result) => result.perCpuSecond));
+const perCpu = ({ results }) => median(results.map((result) => result.perCpuSecond));
 report({
   claim: 'HTTP publish with counts to 3 subscribers, of a bare JSON POST handler',
   ours: perCpu(ours),

@@ -18,8 +18,10 @@ const lumesh = () => startLumesh(2);
 const nats = () => startNats(2);
 const sides = { bare: () => latency(startBare, { node: 0 }), lumesh: () => latency(lumesh) };
 if (natsVersion()) sides.nats = () => latency(nats);
-if (canPin()) sides['lumesh, pinned'] = () => latencyPinned(lumesh);
-if (canPin() && natsVersion()) sides['nats, pinned'] = () => latencyPinned(nats);
+if (canPin()) {
+  sides['lumesh, pinned'] = () => latencyPinned(lumesh);
+  if (sides.nats) sides['nats, pinned'] = () => latencyPinned(nats);
+}
 // A tail needs more rounds than a rate.
 const medians = await measure(sides, { rounds: quick ? 1 : 5 });
 const claim = (scenario, part, ours, name, other) => {

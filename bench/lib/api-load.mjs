@@ -1,7 +1,10 @@
 /** What the API benchmarks share: subscribers that count what they get, and loads that keep calls under way. */
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RawClient, textFrame } from '../clients/websocket.mjs';
+import { sleep, until } from './fanout.mjs';
+
+/** For what is still under way at the end. */
+const WAIT_MS = 10_000;
 
 /** Counts `count()` over some seconds of work, and the CPU time of `server` meanwhile. */
 export async function measureLoad(server, seconds, count) {
@@ -23,32 +26,20 @@ export async function subscribers(system, channel, count) {
     clients.push(client);
   }
   const close = async (publishes) => {
-    await until(
-      () => received >= count * publishes,
-      () => `${count * publishes - received} deliveries are missing`,
-    );
-    if (received > count * publishes) throw new Error(`${received - count * publishes} deliveries too many`);
+    const owed = count * publishes;
+    await until(() => received >= owed, WAIT_MS);
+    if (received !== owed) throw new Error(`${received} deliveries, and not ${owed}`);
     console.log(`${received} deliveries, ${count} for each answer`);
     for (const client of clients) client.close();
   };
   return { close };
 }
 
-/** Resolves when `done()`; fails with what `missing()` says after ten seconds. */
-async function until(done, missing) {
-  for (let tries = 0; !done(); tries++) {
-    if (tries === 1000) throw new Error(missing());
-    await sleep(10);
-  }
-}
-
 /** Ends a load when all that was sent is answered. Resolves with how many that were. */
 export async function finish(load) {
-  load.stop();
-  await until(
-    () => load.underWay() === 0,
-    () => `${load.underWay()} publishes were never answered`,
-  );
+  load.stopped = true;
+  await until(() => load.underWay() === 0, WAIT_MS);
+  if (load.underWay() > 0) throw new Error(`${load.underWay()} publishes were never answered`);
   load.close();
   return load.count();
 }
@@ -64,9 +55,9 @@ export function httpLoad(port, body, ending, connections) {
   const expected = Buffer.from(ending);
   let answered = 0;
   let sent = 0;
-  let stopped = false;
+  const load = { stopped: false, count: () => answered, underWay: () => sent - answered };
   const ask = (socket) => {
-    if (stopped) return;
+    if (load.stopped) return;
     socket.write(request);
     sent++;
   };
@@ -80,14 +71,8 @@ export function httpLoad(port, body, ending, connections) {
     });
     return socket;
   });
-  return {
-    count: () => answered,
-    underWay: () => sent - answered,
-    stop: () => {
-      stopped = true;
-    },
-    close: () => sockets.forEach((socket) => void socket.destroy()),
-  };
+  load.close = () => sockets.forEach((socket) => void socket.destroy());
+  return load;
 }
 
 /** Keeps `window` calls under way on one WebSocket API connection; answers are counted by their bytes. End it with `finish`. */
@@ -98,9 +83,9 @@ export async function webSocketLoad(port, call, answer, window) {
   const expected = Buffer.from(answer);
   let answered = 0;
   let sent = 0;
-  let stopped = false;
+  const load = { stopped: false, count: () => answered, underWay: () => sent - answered, close: () => client.close() };
   const pump = () => {
-    while (!stopped && sent + batch - answered <= window) {
+    while (!load.stopped && sent + batch - answered <= window) {
       client.write(many);
       sent += batch;
     }
@@ -112,12 +97,5 @@ export async function webSocketLoad(port, call, answer, window) {
     pump();
   });
   pump();
-  return {
-    count: () => answered,
-    underWay: () => sent - answered,
-    stop: () => {
-      stopped = true;
-    },
-    close: () => client.close(),
-  };
+  return load;
 }

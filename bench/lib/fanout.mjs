@@ -121,3 +121,9 @@ export async function saturate({ audience, publish, flush, window, seconds, serv
 export function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** Resolves when `done()`, or after `ms`: what is missing then is for the caller to say. */
+export async function until(done, ms) {
+  const end = performance.now() + ms;
+  while (!done() && performance.now() < end) await sleep(20);
+}

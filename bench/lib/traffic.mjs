@@ -1,6 +1,6 @@
 /** Client traffic through Lua: the scenarios F (steady), G (a burst of connections) and I (a soak with churn). */
 import { frame, RawClient, textFrame } from '../clients/websocket.mjs';
-import { sleep } from './fanout.mjs';
+import { sleep, until } from './fanout.mjs';
 
 const PING = frame(Buffer.from('{"op":"ping"}'));
 /** Messages that a talker sends in one write: with one write each, the benchmark's own process would be the limit. */
@@ -66,7 +66,7 @@ export async function converse(talkers, { rate, seconds, channels }) {
   const elapsed = (performance.now() - began) / 1000;
   const answered = () => talkers.reduce((sum, talker) => sum + talker.answered, 0) - before;
   const inTime = answered();
-  for (let i = 0; i < 500 && answered() < total; i++) await sleep(20);
+  await until(() => answered() >= total, 10_000);
   if (answered() !== total) throw new Error(`${total - answered()} messages were never answered`);
   const times = Float64Array.from(talkers.flatMap((talker) => talker.times)).sort();
   return {
@@ -78,7 +78,7 @@ export async function converse(talkers, { rate, seconds, channels }) {
 
 /** Waits until every talker has all its answers. */
 export async function answeredAll(talkers) {
-  for (let i = 0; i < 500 && talkers.some((talker) => talker.under() > 0); i++) await sleep(20);
+  await until(() => talkers.every((talker) => talker.under() === 0), 10_000);
 }
 
 /** The event loop's worst delay since the node was last asked, in milliseconds. */

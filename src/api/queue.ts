@@ -133,7 +133,10 @@ export class Queue {
     return null;
   }
 
-  /** It is done with the values of those numbers (one, or a list). Null, or which of them it does not have; the others count, if all are numbers. */
+  /**
+   * It is done with the values of those numbers (one, or a list). Null, or which of them it does not have, and then the others
+   * count; none do when something else than a number is among them.
+   */
   acknowledge(consumer: Consumer, numbers: unknown): MeshError | null {
     const state = this.states.get(consumer);
     const list = Array.isArray(numbers) ? numbers : [numbers];

@@ -166,9 +166,9 @@ export class Prober {
       this.current = null;
       return;
     }
-    this.cancelIndirect = this.roles.clock.after(this.timings.probeTimeoutMs * this.health.stretch, () => {
-      this.indirect(probe);
-    });
+    this.cancelIndirect = this.roles.clock.after(this.timings.probeTimeoutMs * this.health.stretch, () =>
+      this.indirect(probe),
+    );
   }
 
   private indirect(probe: Probe): void {
